@@ -1,0 +1,65 @@
+"""When windows are open and freezes end, by the wall clock of each window's own zone.
+
+A window is open whenever the local wall clock reads a time inside it: an hour that daylight saving repeats is
+open twice, one that it skips is not there. Deny wins: freezes are asked apart from windows, and either holds.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+
+from controller.model.calendar import Freeze, Window
+
+_DAYS_AHEAD = 8  # a weekly window opens again within a week; one day more for zones ahead of UTC
+_GAP_MINUTES_MAX = 180
+
+
+def is_open(windows: Sequence[Window], now: datetime) -> bool:
+    """Tell whether any of ``windows`` is open; none declared means always."""
+    return not windows or any(_contains(window, now) for window in windows)
+
+
+def _contains(window: Window, now: datetime) -> bool:
+    local = now.astimezone(window.zone)
+    minute = local.hour * 60 + local.minute
+    if window.from_minute < window.until_minute:
+        return local.weekday() in window.days and window.from_minute <= minute < window.until_minute
+    if minute >= window.from_minute:
+        return local.weekday() in window.days
+    began_yesterday = (local.weekday() - 1) % 7 in window.days
+    return began_yesterday and minute < window.until_minute and window.from_minute > window.until_minute
+
+
+def next_opening(windows: Sequence[Window], now: datetime) -> datetime | None:
+    """Return the first moment after ``now`` at which a window opens; None where none does within a week."""
+    return min((opening for window in windows for opening in _openings(window, now)), default=None)
+
+
+def _openings(window: Window, now: datetime) -> Iterator[datetime]:
+    today = now.astimezone(window.zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    for ahead in range(-1, _DAYS_AHEAD + 1):
+        day = today + timedelta(days=ahead)
+        if day.weekday() not in window.days:
+            continue
+        begins = day + timedelta(minutes=window.from_minute)
+        for fold in (0, 1):
+            opening = _first_open(window, begins.replace(tzinfo=window.zone, fold=fold).astimezone(UTC))
+            if opening is not None and opening > now:
+                yield opening
+
+
+def _first_open(window: Window, candidate: datetime) -> datetime | None:
+    """Return the first open minute from ``candidate`` on; it lies later only where the wall clock skips."""
+    if _contains(window, candidate):
+        return candidate
+    minutes = (candidate + timedelta(minutes=step) for step in range(1, _GAP_MINUTES_MAX))
+    return next((moment for moment in minutes if _contains(window, moment)), None)
+
+
+def freezes_over(freezes: Iterable[Freeze], group: str, now: datetime) -> tuple[Freeze, ...]:
+    """Return the freezes that hold ``group`` now."""
+    return tuple(
+        freeze
+        for freeze in freezes
+        if freeze.from_ <= now < freeze.until and any(fnmatchcase(group, pattern) for pattern in freeze.groups)
+    )

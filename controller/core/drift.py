@@ -1,0 +1,46 @@
+"""How the live clusters of one group stand to its target."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from controller.model.observation import ObservedCluster, Reading, Unknown
+from controller.model.versions import KafkaVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """The live clusters of one group, told apart by what they run. Full names, in the group's order."""
+
+    on_target: int
+    below: tuple[str, ...]
+    above: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def of(self) -> int:
+        """How many live clusters the group has."""
+        return self.on_target + len(self.below) + len(self.above) + len(self.unknown)
+
+
+def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], target: KafkaVersion) -> Drift:
+    """Compare what each of ``names`` runs with ``target``; a half-rolled cluster is below it."""
+    on_target, below, above, unknown = 0, [], [], []
+    for name in names:
+        reading = clusters[name].reading
+        if isinstance(reading, Unknown):
+            unknown.append(name)
+        elif reading.release == target:
+            if reading.highest == target:
+                on_target += 1
+            else:
+                above.append(name)
+        elif reading.release < target:
+            below.append(name)
+        else:
+            above.append(name)
+    return Drift(on_target, tuple(below), tuple(above), tuple(unknown))
+
+
+def runs(reading: Reading, target: object) -> bool:
+    """Tell whether every node of the cluster runs ``target``."""
+    return reading.release == target and reading.highest == target

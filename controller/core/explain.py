@@ -1,0 +1,274 @@
+"""Puts the plan into words: one sentence per group, the commit statuses, and what is said in a rollout's thread.
+
+Every channel shows these sentences and makes none of its own.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from controller.core.admission import Turn
+from controller.core.draft import Draft
+from controller.core.questions import previous_wave
+from controller.model import entries as e
+from controller.model.declaration import ClusterGroup
+from controller.model.durations import format_moment
+from controller.model.history import Outcome, RolloutRecord, StopKind
+from controller.model.names import last_part
+from controller.model.outbox import CommitStatus, StatusState, ThreadHead, ThreadReply
+from controller.model.plan import GroupView, WaveView
+from controller.model.snapshot import Standing
+from controller.model.verdict import Hold, HoldReason
+
+CONTEXT = "wavefleet"
+STATUS_LENGTH_MAX = 140
+"""Forges refuse longer descriptions (reporting facts, 1.2)."""
+NAMES_SHOWN = 5
+
+NEEDS_PERSON = frozenset(
+    {
+        HoldReason.HISTORY_REWRITTEN,
+        HoldReason.APPROVAL_MISSING,
+        HoldReason.RISK_NOT_ACCEPTED,
+        HoldReason.RELEASE_BLOCKED,
+        HoldReason.RELEASE_SUSPECT,
+        HoldReason.NO_LEGAL_HOP,
+        HoldReason.CLAIMED_TWICE,
+        HoldReason.SEEN_TWICE,
+        HoldReason.OWNED_ELSEWHERE,
+        HoldReason.OPERATOR_UNSUPPORTED,
+        HoldReason.WRITE_REFUSED,
+        HoldReason.UNKNOWN_PAST_DEADLINE,
+    }
+)
+"""Reasons that only a person can lift; halts and quarantines are told when they happen."""
+
+
+def sentence_of(  # noqa: PLR0913, PLR0917 - the sentence is of all of these, and they have no name together
+    draft: Draft,
+    group: ClusterGroup,
+    rollout: RolloutRecord | None,
+    turn: Turn | None,
+    waves: Sequence[WaveView],
+    holds: Sequence[Hold],
+    state: StatusState,
+) -> str:
+    """Return the group's one sentence of this cycle."""
+    head = f"{group.name} → {group.target}: "
+    if rollout is not None and rollout.is_running:
+        return head + _running(draft, group, rollout, turn, waves)
+    return head + _resting(draft, group, rollout, holds, state)
+
+
+def _resting(
+    draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, holds: Sequence[Hold], state: StatusState
+) -> str:
+    drift = draft.drifts[group.name]
+    if drift.of == 0:
+        return "selects no live cluster"
+    if rollout is not None and rollout.outcome is Outcome.FAILED and state is StatusState.FAILURE:
+        stopped = [draft.short(stop.cluster or "") for stop in draft.open_stops(group.name)]
+        return f"ended with {len(stopped)} quarantined: {_names(stopped)}"
+    if state is StatusState.SUCCESS:
+        soaked = rollout is not None and rollout.outcome is Outcome.CONVERGED
+        return f"all {drift.of} clusters {'converged and soaked' if soaked else 'on target'}"
+    rest = f"{drift.on_target} of {drift.of} clusters on target"
+    return rest + (f"; {_hold(holds[0], draft)}" if holds else f", {len(drift.unknown)} unknown")
+
+
+def _running(
+    draft: Draft, group: ClusterGroup, rollout: RolloutRecord, turn: Turn | None, waves: Sequence[WaveView]
+) -> str:
+    previous = previous_wave(draft, group, rollout)
+    admitted = [wave for wave in waves if wave.admitted]
+    if not admitted:
+        text = f"wave 1/{len(waves)} {waves[0].name if waves else ''} not started"
+    else:
+        wave = admitted[-1]
+        in_flight = draft.in_flight_count(group.name)
+        text = f"wave {wave.number}/{len(waves)} {wave.name}, {wave.done} of {len(wave.clusters)} clusters done"
+        text += f", {in_flight} in flight" if in_flight else ""
+        text += ", soaked" if wave.has_soaked else ""
+        text += ", soaking" if previous is not None and previous.has_begun and not wave.has_soaked else ""
+    return text + _next(draft, turn)
+
+
+def _next(draft: Draft, turn: Turn | None) -> str:
+    """Say what is waited for: a person first, else the time of the next look."""
+    if turn is None:
+        return ""
+    if turn.started:
+        would = "would start" if draft.snapshot.observe_only else "starting"
+        return f"; {would} {_names([draft.short(name) for name in turn.started])}"
+    busy = draft.in_flight_count(turn.group.name) > 0
+    holds = [
+        hold
+        for hold in turn.holds or turn.candidates.holds
+        if not (busy and hold.reason in (HoldReason.WAVE_UNDER_WAY, HoldReason.LIMIT_REACHED))
+    ]
+    if not holds:
+        return ""
+    timed = [hold for hold in holds if hold.recheck_at is not None]
+    first = holds[0] if len(timed) < len(holds) else max(timed, key=lambda hold: hold.recheck_at or draft.now)
+    if len(timed) == len(holds) and first.recheck_at is not None:
+        return f"; next: {format_moment(first.recheck_at, draft.now)} ({_WAITING_FOR.get(first.reason, first.reason)})"
+    untimed = next(hold for hold in holds if hold.recheck_at is None)
+    return f"; {_hold(untimed, draft)}"
+
+
+_WAITING_FOR = {
+    HoldReason.SOAKING: "soak",
+    HoldReason.OUTSIDE_WINDOW: "window",
+    HoldReason.FROZEN: "freeze",
+    HoldReason.CLUSTER_HELD: "hold",
+}
+
+
+def _hold(hold: Hold, draft: Draft) -> str:
+    of = f" {draft.short(hold.cluster)}" if hold.cluster else ""
+    return f"held{of} ({hold.reason}): {hold.detail}"
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" (+{len(names) - NAMES_SHOWN} more)" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
+
+
+def cut(text: str, length: int = STATUS_LENGTH_MAX) -> str:
+    """Return ``text`` in at most ``length`` characters, with an ellipsis where it was longer."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def statuses_of(
+    standing: Standing, views: Sequence[GroupView], fleet: Sequence[Hold], *, observe_only: bool
+) -> tuple[CommitStatus, ...]:
+    """Return every commit status as it should stand now."""
+    note = "observe mode: " if observe_only else ""
+    statuses = [config_status(standing, len(views)), _fleet_status(standing, views, fleet, note)]
+    for view in views:
+        context = f"{CONTEXT}/{view.name}"
+        description = cut(note + view.sentence)
+        statuses.append(CommitStatus(view.revision, context, view.state, description))
+        if view.state is not StatusState.SUCCESS and view.revision != standing.head:
+            statuses.append(CommitStatus(standing.head, context, view.state, description))
+    return tuple(statuses)
+
+
+def config_status(standing: Standing, groups: int) -> CommitStatus:
+    """Return whether the branch's head is valid, for ``wavefleet/config``."""
+    context = f"{CONTEXT}/config"
+    if standing.problems:
+        more = f" (+{len(standing.problems) - 1} more)" if len(standing.problems) > 1 else ""
+        first = cut(str(standing.problems[0]), STATUS_LENGTH_MAX - len(more))
+        return CommitStatus(standing.head, context, StatusState.ERROR, first + more)
+    if standing.rewritten_from is not None:
+        text = f"history was rewritten: it does not descend from {standing.rewritten_from[:10]}, which was in force"
+        return CommitStatus(standing.head, context, StatusState.ERROR, text)
+    return CommitStatus(standing.head, context, StatusState.SUCCESS, f"valid, {groups} cluster groups")
+
+
+def _fleet_status(standing: Standing, views: Sequence[GroupView], fleet: Sequence[Hold], note: str) -> CommitStatus:
+    done, of = sum(view.done for view in views), sum(view.of for view in views)
+    in_flight = sum(view.in_flight for view in views)
+    moving = [view.name for view in views if view.state is StatusState.PENDING]
+    failing = [view.name for view in views if view.state is StatusState.FAILURE]
+    text = f"{note}{done} of {of} clusters on target, {in_flight} in flight"
+    text += f"; halted or failed: {_names(failing)}" if failing else ""
+    text += f"; in motion: {_names(moving)}" if moving else ""
+    text += f"; {fleet[0].reason}" if fleet else ""
+    state = StatusState.FAILURE if failing else StatusState.PENDING if moving else StatusState.SUCCESS
+    return CommitStatus(standing.head, f"{CONTEXT}/fleet", state, cut(text))
+
+
+def threads_of(views: Sequence[GroupView], *, observe_only: bool) -> tuple[ThreadHead, ...]:
+    """Return the first message of each group's latest rollout as it should read now."""
+    return tuple(
+        ThreadHead(
+            thread=thread_id(view.rollout),
+            title=f"{view.name} → {view.target}",
+            sentence=view.sentence,
+            done=view.done,
+            of=view.of,
+            state=view.state,
+            revision=view.revision,
+            observe_only=observe_only,
+        )
+        for view in views
+        if view.rollout is not None
+    )
+
+
+def thread_id(rollout: int) -> str:
+    """Return the stable id of a rollout's thread."""
+    return f"rollout-{rollout}"
+
+
+def reply_of(entry: e.Entry) -> ThreadReply | None:
+    """Return what a rollout's thread is told of a recorded entry; None where it is no news to people."""
+    rollout: int | None = getattr(entry, "rollout", None)
+    text = _news(entry)
+    if rollout is None or not text:
+        return None
+    needs_person = isinstance(entry, e.Stopped | e.GroupJudged) or (
+        isinstance(entry, e.RolloutEnded) and entry.outcome is Outcome.FAILED
+    )
+    return ThreadReply(thread_id(rollout), text, needs_person)
+
+
+def _news(entry: e.Entry) -> str:
+    """Return what is new in ``entry``; empty where that is no news."""
+    text = ""
+    match entry:
+        case e.WaveAdmitted():
+            names = _names([last_part(name) for name in entry.clusters])
+            text = f"wave {entry.wave} {entry.name} admitted, {len(entry.clusters)} clusters: {names}"
+        case e.WaveSoaked():
+            text = f"wave {entry.wave} has soaked"
+        case e.ClusterFailed():
+            text = f"{last_part(entry.cluster)} failed: {entry.cause}"
+        case e.Stopped():
+            text = _stopped(entry)
+        case e.StopAcknowledged():
+            text = f"{entry.scope}-{entry.number} acknowledged by {entry.by}"
+        case e.RolloutEnded():
+            text = _ended(entry)
+        case e.GroupJudged():
+            text = _held_for_person(entry)
+    return text
+
+
+def _stopped(entry: e.Stopped) -> str:
+    number = f"{entry.scope}-{entry.number}"
+    match entry.kind:
+        case StopKind.HALT:
+            what = f"{entry.scope} halted as {number} by {entry.by}: {entry.detail}"
+            what += f"\n{entry.suspect} is suspect: other groups with it wait too" if entry.suspect else ""
+        case StopKind.QUARANTINE:
+            what = f"{last_part(entry.cluster or '')} quarantined as {number}: {entry.detail}"
+        case StopKind.CHANGED_BY_OTHERS:
+            what = f"{last_part(entry.cluster or '')} held as {number}: {entry.detail}"
+    return f"{what}\nTo go on, merge acknowledge: [{number}] in group {entry.scope}"
+
+
+def _ended(entry: e.RolloutEnded) -> str:
+    return {
+        Outcome.CONVERGED: f"done: {entry.group} runs {entry.target}, {entry.detail} soaked",
+        Outcome.FAILED: f"ended without all clusters: {entry.detail}",
+        Outcome.SUPERSEDED: f"superseded: {entry.detail}",
+        Outcome.WITHDRAWN: f"withdrawn: {entry.detail}; what is in flight is followed to its end",
+    }[entry.outcome]
+
+
+def _held_for_person(entry: e.GroupJudged) -> str:
+    lines = [
+        f"held ({reason}){f' {last_part(cluster)}' if cluster else ''}: {detail}"
+        for reason, detail, cluster in entry.begun
+        if HoldReason(reason) in NEEDS_PERSON
+    ]
+    more = [f"(+{len(lines) - NAMES_SHOWN} more)"] if len(lines) > NAMES_SHOWN else []
+    return "\n".join([*lines[:NAMES_SHOWN], *more])
+
+
+def closing_statuses(entry: e.Entry) -> Iterator[CommitStatus]:
+    """Yield the commit status that closes a superseded or withdrawn rollout's revision."""
+    if isinstance(entry, e.RolloutEnded) and entry.outcome in (Outcome.SUPERSEDED, Outcome.WITHDRAWN):
+        description = cut(f"{entry.group} → {entry.target}: {entry.outcome}: {entry.detail}")
+        yield CommitStatus(entry.revision, f"{CONTEXT}/{entry.group}", StatusState.ERROR, description)

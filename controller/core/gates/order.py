@@ -1,0 +1,42 @@
+"""The order gate: a group waits for the groups that it declares under ``after``."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from controller.model.verdict import PASS, Hold, HoldReason, Verdict
+from controller.model.versions import KafkaVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """How a group named under ``after`` stands."""
+
+    name: str
+    target: KafkaVersion
+    """What it declares now."""
+    halted: bool
+    has_clusters: bool
+    converged: bool
+    """Its software rollout to its target, or a later one, has converged, but for clusters held in Git."""
+    sentence: str
+    """How far it is, for people."""
+
+
+def order(target: KafkaVersion, predecessors: Iterable[Predecessor]) -> Verdict:
+    """Hold until every predecessor has converged on ``target`` or a later release."""
+    waiting = [why for each in predecessors if (why := _why_not(each, target)) is not None]
+    if waiting:
+        return Hold(HoldReason.GROUP_ORDER, "; ".join(waiting))
+    return PASS
+
+
+def _why_not(group: Predecessor, target: KafkaVersion) -> str | None:
+    if not group.has_clusters:
+        return f"after {group.name}, which has no live clusters"
+    if group.target < target:
+        return f"after {group.name}, which declares only {group.target}"
+    if group.halted:
+        return f"after {group.name}, which is halted"
+    if not group.converged:
+        return f"after {group.name}, which has not converged: {group.sentence}"
+    return None

@@ -1,0 +1,18 @@
+"""The settled gate: a cluster that is being changed, by whomever, is left alone until that is done."""
+
+from controller.model.observation import Reading
+from controller.model.verdict import PASS, Hold, HoldReason, Verdict
+
+
+def settled(reading: Reading, *, in_flight: bool) -> Verdict:
+    """Hold while the cluster is in flight for another rollout, or its operator still works on it."""
+    if in_flight:
+        return Hold(HoldReason.CLUSTER_UNSETTLED, "it is in flight for an earlier rollout")
+    if not reading.settled:
+        progress = f", {reading.progress}" if reading.progress else ""
+        return Hold(HoldReason.CLUSTER_UNSETTLED, f"it is being changed{progress} (asked for {reading.wanted})")
+    if reading.wanted != reading.release:
+        return Hold(
+            HoldReason.CLUSTER_UNSETTLED, f"it runs {reading.release} and its resource asks for {reading.wanted}"
+        )
+    return PASS

@@ -1,0 +1,45 @@
+"""The soak gate: a wave must run quietly for a while before the next one starts.
+
+Faults of a new Kafka release tend to show under a full day's load, not in the first healthy minute. So only time in
+which every converged cluster of the wave was *observed* healthy counts: an hour that nobody saw proves nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from controller.model.durations import format_rough
+from controller.model.verdict import PASS, Hold, HoldReason, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousWave:
+    """The wave admitted last."""
+
+    name: str
+    has_soaked: bool
+    has_begun: bool
+    """Its last cluster has come to rest, so that it soaks."""
+    done: int
+    of: int
+    soaked: timedelta
+    soak: timedelta
+    """How long it must soak."""
+
+
+def soak(previous: PreviousWave | None, others_in_flight: int, now: datetime) -> Verdict:
+    """Hold until ``previous`` has soaked, and nothing is in flight for an earlier target of the group."""
+    if others_in_flight:
+        return Hold(HoldReason.WAVE_UNDER_WAY, f"{others_in_flight} clusters are still in flight for an earlier target")
+    if previous is None or previous.has_soaked:
+        return PASS
+    if not previous.has_begun:
+        return Hold(
+            HoldReason.WAVE_UNDER_WAY,
+            f"wave {previous.name} is under way, {previous.done} of {previous.of} clusters done",
+        )
+    left = max(previous.soak - previous.soaked, timedelta(0))
+    return Hold(
+        HoldReason.SOAKING,
+        f"wave {previous.name} has soaked {format_rough(previous.soaked)} of {format_rough(previous.soak)}",
+        recheck_at=now + left,
+    )

@@ -1,0 +1,103 @@
+"""Whose a cluster is: each live cluster belongs to exactly one group, to none, or is claimed twice and held.
+
+Linear in clusters: labels are indexed once, and each group asks the index.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from controller.model.declaration import ClusterGroup
+from controller.model.names import last_part, short_names
+from controller.model.observation import ObservedCluster, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The live fleet, told apart by groups."""
+
+    groups: Mapping[str, tuple[str, ...]]
+    """By group: the live clusters that it alone claims, full names, sorted."""
+    owner: Mapping[str, str]
+    """By cluster: the one group that claims it."""
+    claimed_twice: Mapping[str, tuple[str, ...]]
+    """By cluster: the groups that claim it."""
+    missing: Mapping[str, tuple[str, ...]]
+    """By group: names that it declares and that are not live, or name more than one live cluster."""
+    unclaimed: tuple[str, ...]
+    seen_twice: frozenset[str]
+    """Clusters whose Kafka cluster id another live cluster shows too."""
+    short: Mapping[str, str]
+
+
+def assign(groups: Iterable[ClusterGroup], clusters: Mapping[str, ObservedCluster]) -> Membership:
+    """Return whose each of ``clusters`` is."""
+    labels = _index_labels(clusters)
+    by_last_part = _index_names(clusters)
+    claims: dict[str, list[str]] = defaultdict(list)
+    missing: dict[str, tuple[str, ...]] = {}
+    for group in groups:
+        if group.selector.names:
+            found, missing[group.name] = _by_names(group.selector.names, clusters, by_last_part)
+        else:
+            found = _by_labels(group.selector.match_labels, labels)
+        for cluster in found:
+            claims[cluster].append(group.name)
+    owner = {cluster: names[0] for cluster, names in claims.items() if len(names) == 1}
+    return Membership(
+        groups=_by_group(owner),
+        owner=owner,
+        claimed_twice={cluster: tuple(names) for cluster, names in claims.items() if len(names) > 1},
+        missing={group: names for group, names in missing.items() if names},
+        unclaimed=tuple(sorted(clusters.keys() - claims.keys())),
+        seen_twice=_seen_twice(clusters),
+        short=short_names(clusters),
+    )
+
+
+def _index_labels(clusters: Mapping[str, ObservedCluster]) -> Mapping[tuple[str, str], set[str]]:
+    index: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for name, cluster in clusters.items():
+        for label in cluster.labels.items():
+            index[label].add(name)
+    return index
+
+
+def _index_names(clusters: Mapping[str, ObservedCluster]) -> Mapping[str, list[str]]:
+    index: dict[str, list[str]] = defaultdict(list)
+    for name in clusters:
+        index[last_part(name)].append(name)
+    return index
+
+
+def _by_names(
+    names: tuple[str, ...], clusters: Mapping[str, ObservedCluster], by_last_part: Mapping[str, list[str]]
+) -> tuple[set[str], tuple[str, ...]]:
+    found, missing = set(), []
+    for name in names:
+        matches = [name] if name in clusters else by_last_part.get(name, [])
+        if len(matches) == 1:
+            found.add(matches[0])
+        else:
+            missing.append(name)
+    return found, tuple(missing)
+
+
+def _by_labels(wanted: Mapping[str, str], labels: Mapping[tuple[str, str], set[str]]) -> set[str]:
+    matches = sorted((labels.get(label, set()) for label in wanted.items()), key=len)
+    return set.intersection(*matches) if matches else set()
+
+
+def _by_group(owner: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
+    members: dict[str, list[str]] = defaultdict(list)
+    for cluster, group in owner.items():
+        members[group].append(cluster)
+    return {group: tuple(sorted(names)) for group, names in members.items()}
+
+
+def _seen_twice(clusters: Mapping[str, ObservedCluster]) -> frozenset[str]:
+    by_id: dict[str, list[str]] = defaultdict(list)
+    for name, cluster in clusters.items():
+        if isinstance(cluster.reading, Reading) and cluster.reading.kafka_id is not None:
+            by_id[cluster.reading.kafka_id].append(name)
+    return frozenset(name for names in by_id.values() if len(names) > 1 for name in names)

@@ -1,0 +1,88 @@
+"""Choose what this cycle may change: the one decision this program makes.
+
+    declared + observed + recorded  ->  plan_cycle  ->  Plan
+
+What people said is taken in first, then what was declared, then what was seen; failures stop things before anything
+starts, so that a halt and a suspect release bind in the very cycle in which the failure is seen. At most one new
+wave is admitted, over the whole fleet. Same snapshot, same plan; linear in clusters.
+"""
+
+from controller.core.admission import Admission, admit
+from controller.core.draft import Draft
+from controller.core.explain import statuses_of, threads_of
+from controller.core.progress import observe_progress
+from controller.core.questions import fleet_answers, holds_of
+from controller.core.rollouts import end_rollouts, follow_declaration
+from controller.core.soak import credit_soaks
+from controller.core.stops import judge_failures, take_acknowledgements, take_requests
+from controller.core.views import judged, views_of
+from controller.model.entries import ClusterStarted, WaveAdmitted
+from controller.model.history import ClusterState
+from controller.model.memory import Memory
+from controller.model.plan import Plan
+from controller.model.snapshot import Snapshot
+
+_READ_IN_FULL = (ClusterState.STARTED, ClusterState.CONVERGED, ClusterState.SOAKED, ClusterState.DOWNGRADING)
+
+
+def plan_cycle(snapshot: Snapshot) -> Plan:
+    """Return the next safe step of every cluster group, and why the rest does not move."""
+    draft = Draft(snapshot)
+    take_requests(draft)
+    take_acknowledgements(draft)
+    follow_declaration(draft)
+    observe_progress(draft)
+    judge_failures(draft)
+    credit_soaks(draft)
+    end_rollouts(draft)
+    draft.count_slots()
+    admission = admit(draft)
+    return _finish(draft, admission)
+
+
+def _finish(draft: Draft, admission: Admission) -> Plan:
+    snapshot = draft.snapshot
+    fleet = holds_of(fleet_answers(draft))
+    views = views_of(draft, admission)
+    for view in views:
+        entry = judged(view, draft)
+        if entry is not None:
+            draft.add(entry)
+    plan = Plan(
+        entries=tuple(draft.entries),
+        starts=admission.starts,
+        groups=views,
+        statuses=statuses_of(snapshot.standing, views, fleet, observe_only=snapshot.observe_only),
+        threads=threads_of(views, observe_only=snapshot.observe_only),
+        memory=Memory(samples=draft.samples, soaks=draft.soaks, known=snapshot.observation.clusters),
+        holds=fleet,
+        unclaimed=draft.membership.unclaimed,
+        watch=_watch(draft, admission),
+        short=draft.membership.short,
+    )
+    _check(draft, plan)
+    return plan
+
+
+def _watch(draft: Draft, admission: Admission) -> frozenset[str]:
+    """Return the clusters that the next cycle must read in full: in flight, soaking, or next to start."""
+    moving = {
+        name
+        for rollout in draft.followed()
+        for name, record in rollout.clusters.items()
+        if record.holds_slot or record.state in _READ_IN_FULL
+    }
+    return admission.watch | moving
+
+
+def _check(draft: Draft, plan: Plan) -> None:
+    """Assert what must hold of every plan; the simulation's checkers say it again in other words."""
+    admitted = [entry for entry in plan.entries if isinstance(entry, WaveAdmitted)]
+    started = [entry for entry in plan.entries if isinstance(entry, ClusterStarted)]
+    assert len(admitted) <= 1, admitted
+    assert [entry.cluster for entry in started] == [start.cluster for start in plan.starts], plan.starts
+    assert len({start.cluster for start in plan.starts}) == len(plan.starts), plan.starts
+    assert not (plan.starts and plan.holds), (plan.starts, plan.holds)
+    assert not (plan.starts and draft.snapshot.observe_only), plan.starts
+    limit = draft.snapshot.declaration.limits.clusters_in_flight
+    assert not plan.starts or len(draft.in_flight) <= limit, (len(draft.in_flight), limit)

@@ -1,0 +1,145 @@
+"""What became of the clusters that were started: converged, failed, withdrawn, or still on their way.
+
+Only observations move a cluster. What could not be seen stays where it was, keeps its slot, and starts its run of
+healthy samples anew.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from controller.core.draft import Draft
+from controller.core.drift import runs
+from controller.model.durations import format_duration
+from controller.model.entries import (
+    ClusterConverged,
+    ClusterFailed,
+    Entry,
+    SlotFreed,
+    StartAccepted,
+    StartWithdrawn,
+)
+from controller.model.history import ClusterRecord, ClusterState, RolloutRecord
+from controller.model.memory import Samples
+from controller.model.observation import Reading, Severity
+
+_ORPHAN_SAMPLES = 3
+_ORPHAN_DEADLINE = timedelta(hours=3)
+"""For clusters in flight whose group is declared no more: the defaults of the declaration."""
+
+
+def observe_progress(draft: Draft) -> None:
+    """Move every cluster of a followed rollout as far as this cycle's observation allows."""
+    for rollout in draft.followed():
+        for name, record in tuple(rollout.clusters.items()):
+            if record.state is ClusterState.PENDING:
+                entry = _late_write(draft, rollout, name, record)
+            else:
+                entry = _judge(draft, rollout, name, record)
+            if entry is not None:
+                draft.add(entry)
+
+
+def _late_write(draft: Draft, rollout: RolloutRecord, name: str, record: ClusterRecord) -> Entry | None:
+    """See whether a write that was given up as untaken was taken after all."""
+    if record.started_at is None or not rollout.is_running:
+        return None
+    reading = draft.reading(name)
+    if isinstance(reading, Reading) and reading.wanted == rollout.target and not runs(reading, rollout.target):
+        return StartAccepted(rollout.id, name)
+    return None
+
+
+def _judge(draft: Draft, rollout: RolloutRecord, name: str, record: ClusterRecord) -> Entry | None:
+    reading = draft.reading(name)
+    if not isinstance(reading, Reading) or not reading.full:
+        samples = draft.samples.get(name, draft.sampled(name))
+        draft.samples[name] = replace(samples, healthy=0)
+        return None
+    match record.state:
+        case ClusterState.STARTED:
+            return _judge_started(draft, rollout, name, reading)
+        case ClusterState.CONVERGED | ClusterState.SOAKED if rollout.is_running:
+            return _judge_converged(draft, rollout, name, reading)
+        case ClusterState.FAILED | ClusterState.QUARANTINED if record.holds_slot and is_well(reading):
+            return SlotFreed(rollout.id, name)
+        case _:
+            return None
+
+
+def _judge_started(draft: Draft, rollout: RolloutRecord, name: str, reading: Reading) -> Entry | None:
+    record = rollout.clusters[name]
+    if not record.accepted and reading.wanted == rollout.target:
+        draft.add(StartAccepted(rollout.id, name))
+    elif not record.accepted:
+        return _withdraw(draft, rollout, name, record)
+    if reading.refused is not None:
+        return ClusterFailed(rollout.id, rollout.group, name, f"its operator refused: {reading.refused}")
+    if runs(reading, rollout.target) and is_well(reading):
+        healthy = draft.sampled(name).healthy + 1
+        draft.samples[name] = Samples(healthy=healthy)
+        return ClusterConverged(rollout.id, name) if healthy >= _samples(draft, rollout) else None
+    return _judge_deadline(draft, rollout, name, reading)
+
+
+def _withdraw(draft: Draft, rollout: RolloutRecord, name: str, record: ClusterRecord) -> Entry | None:
+    """Give up a start that the live fleet does not show, once its write can no longer arrive."""
+    assert record.expires_at is not None, (name, record)
+    if draft.now < record.expires_at + draft.snapshot.write_limit:
+        return None
+    return StartWithdrawn(rollout.id, name)
+
+
+def _judge_deadline(draft: Draft, rollout: RolloutRecord, name: str, reading: Reading) -> Entry | None:
+    record = rollout.clusters[name]
+    assert record.started_at is not None, (name, record)
+    deadline = _deadline(draft, rollout)
+    if draft.now < record.started_at + deadline:
+        return None
+    seen = describe(reading)
+    return ClusterFailed(
+        rollout.id, rollout.group, name, f"not healthy on {rollout.target} after {format_duration(deadline)}: {seen}"
+    )
+
+
+def _judge_converged(draft: Draft, rollout: RolloutRecord, name: str, reading: Reading) -> Entry | None:
+    if not is_sick(reading):
+        return None
+    unhealthy = draft.sampled(name).unhealthy + 1
+    draft.samples[name] = Samples(unhealthy=unhealthy)
+    if unhealthy < _samples(draft, rollout):
+        return None
+    return ClusterFailed(
+        rollout.id, rollout.group, name, f"unhealthy after it converged on {rollout.target}: {describe(reading)}"
+    )
+
+
+def is_well(reading: Reading) -> bool:
+    """Tell whether the cluster is settled and healthy."""
+    return reading.settled and reading.healthy
+
+
+def is_sick(reading: Reading) -> bool:
+    """Tell whether something is wrong that a roll under way does not explain."""
+    return any(
+        finding.severity is Severity.BLOCK or (finding.severity is Severity.WAIT and reading.settled)
+        for finding in reading.findings
+    )
+
+
+def describe(reading: Reading) -> str:
+    """Say in a few words what a cluster shows that is not as it should be."""
+    parts = [finding.detail for finding in reading.findings if finding.severity is not Severity.WARN]
+    if not reading.settled:
+        parts.insert(0, f"still changing{f' ({reading.progress})' if reading.progress else ''}")
+    running = f"{reading.release}" if reading.release == reading.highest else f"{reading.release} to {reading.highest}"
+    return "; ".join([f"runs {running}", *parts[:3]])
+
+
+def _samples(draft: Draft, rollout: RolloutRecord) -> int:
+    group = draft.groups.get(rollout.group)
+    return _ORPHAN_SAMPLES if group is None else group.samples
+
+
+def _deadline(draft: Draft, rollout: RolloutRecord) -> timedelta:
+    group = draft.groups.get(rollout.group)
+    return _ORPHAN_DEADLINE if group is None else group.strategy.deadline

@@ -1,0 +1,85 @@
+"""How long a wave has run quietly: only time in which every converged cluster was seen healthy counts.
+
+A cycle adds the time since the last one, at most two poll intervals, if both saw the whole wave healthy. What could
+not be seen pauses the soak; what was seen sick begins it anew. Windows and freezes do not stop it.
+"""
+
+from datetime import timedelta
+from enum import Enum, auto
+
+from controller.core.draft import Draft
+from controller.core.drift import runs
+from controller.core.progress import is_sick, is_well
+from controller.core.waves import definition_of
+from controller.model.entries import SoakCredited, WaveSoaked
+from controller.model.history import ClusterState, RolloutRecord, WaveRecord
+from controller.model.memory import Soak
+from controller.model.observation import Reading
+
+CREDIT_EVERY = timedelta(minutes=1)
+"""Soak credit is recorded so often at most."""
+
+_AT_REST = (ClusterState.CONVERGED, ClusterState.FAILED, ClusterState.QUARANTINED)
+
+
+class _Sight(Enum):
+    WELL = auto()
+    UNSEEN = auto()
+    SICK = auto()
+
+
+def credit_soaks(draft: Draft) -> None:
+    """Credit the wave that each running rollout soaks, and mark it soaked once that is full."""
+    for rollout in draft.followed():
+        wave = rollout.wave
+        if rollout.is_running and wave is not None and wave.soaked_at is None and has_begun(rollout, wave):
+            _credit(draft, rollout, wave)
+
+
+def has_begun(rollout: RolloutRecord, wave: WaveRecord) -> bool:
+    """Tell whether every cluster of the wave has come to rest, at least one of them converged."""
+    states = [record.state for _, record in rollout.members(wave.number)]
+    return ClusterState.CONVERGED in states and all(state in _AT_REST for state in states)
+
+
+def _credit(draft: Draft, rollout: RolloutRecord, wave: WaveRecord) -> None:
+    sight = _sight(draft, rollout, wave)
+    before = draft.snapshot.memory.soaks.get((rollout.id, wave.number))
+    soaked = wave.soaked if before is None else before.soaked
+    if sight is _Sight.SICK:
+        soaked = timedelta(0)
+    elif before is not None and before.healthy and sight is _Sight.WELL:
+        since = max(draft.now - before.at, timedelta(0))
+        soaked += min(since, 2 * draft.snapshot.poll_interval)
+    credited_at = draft.now if before is None else before.credited_at
+    group = draft.groups[rollout.group]
+    full = soaked >= definition_of(wave, group).soak and not _has_failed(rollout, wave)
+    restarted = soaked < wave.soaked
+    if soaked != wave.soaked and (full or restarted or draft.now - credited_at >= CREDIT_EVERY):
+        draft.add(SoakCredited(rollout.id, wave.number, soaked))
+        credited_at = draft.now
+    if full:
+        draft.add(WaveSoaked(rollout.id, rollout.group, wave.number))
+    else:
+        healthy = sight is _Sight.WELL
+        draft.soaks[rollout.id, wave.number] = Soak(soaked, draft.now, healthy, credited_at)
+
+
+def _has_failed(rollout: RolloutRecord, wave: WaveRecord) -> bool:
+    return any(record.state is ClusterState.FAILED for _, record in rollout.members(wave.number))
+
+
+def _sight(draft: Draft, rollout: RolloutRecord, wave: WaveRecord) -> _Sight:
+    """Return the worst that was seen of the wave's converged clusters."""
+    worst = _Sight.WELL
+    for name, record in rollout.members(wave.number):
+        if record.state is not ClusterState.CONVERGED:
+            continue
+        reading = draft.reading(name)
+        if isinstance(reading, Reading) and reading.full:
+            if is_sick(reading):
+                return _Sight.SICK
+            if is_well(reading) and runs(reading, rollout.target):
+                continue
+        worst = _Sight.UNSEEN
+    return worst

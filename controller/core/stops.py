@@ -1,0 +1,120 @@
+"""Halts, quarantines and what lifts them: failures spend a budget, people halt and resume.
+
+A halt stops every start of its group until a person has looked at it; so does a quarantine for one cluster. Both
+are numbered under their group, and the number is what a person acknowledges, in Git or by command.
+"""
+
+from controller.core.draft import Draft
+from controller.model.declaration import ClusterGroup, Size
+from controller.model.entries import ClusterQuarantined, ClusterReleased, RequestTaken, StopAcknowledged, Stopped
+from controller.model.history import ClusterState, RolloutRecord, Stop, StopKind
+from controller.model.requests import FLEET, Command, Request
+
+_NO_BUDGET = Size(count=0)
+
+
+def take_requests(draft: Draft) -> None:
+    """Take in people's commands, oldest first."""
+    for request in draft.snapshot.requests:
+        draft.add(RequestTaken(request.id, _take(draft, request)))
+
+
+def _take(draft: Draft, request: Request) -> str:
+    if request.revision is not None:
+        head = draft.snapshot.standing.head
+        if head.startswith(request.revision):
+            return f"revision {request.revision} is accepted"
+        return f"nothing changed: the head is {head}, not {request.revision}"
+    if request.scope != FLEET and request.scope not in draft.groups:
+        return f"nothing changed: no group is called {request.scope}"
+    if request.command is Command.HALT:
+        number = draft.next_number(request.scope)
+        draft.add(Stopped(request.scope, number, StopKind.HALT, request.reason, request.by))
+        return f"{request.scope} is halted as {request.scope}-{number}"
+    return _resume(draft, request)
+
+
+def _resume(draft: Draft, request: Request) -> str:
+    stops = [
+        stop
+        for stop in draft.open_stops(request.scope)
+        if (stop.kind is StopKind.HALT if request.number is None else stop.number == request.number)
+    ]
+    for stop in stops:
+        _acknowledge(draft, stop, f"{request.by}: {request.reason}")
+    if not stops:
+        wanted = request.scope if request.number is None else f"{request.scope}-{request.number}"
+        return f"nothing changed: {wanted} is not halted"
+    return f"resumed {', '.join(stop.id for stop in stops)}"
+
+
+def take_acknowledgements(draft: Draft) -> None:
+    """Lift what groups acknowledge in Git; a number that was never recorded is remembered as used."""
+    for group in draft.groups.values():
+        for number in sorted(group.acknowledge):
+            stop = draft.recall.stops.get((group.name, number))
+            if stop is None:
+                if number > draft.recall.highest_number.get(group.name, 0):
+                    draft.add(StopAcknowledged(group.name, number, by="Git"))
+            elif stop.acknowledged_at is None:
+                _acknowledge(draft, stop, "Git")
+
+
+def _acknowledge(draft: Draft, stop: Stop, by: str) -> None:
+    draft.add(StopAcknowledged(stop.scope, stop.number, by, stop.rollout))
+    if stop.kind is not StopKind.QUARANTINE or stop.cluster is None:
+        return
+    for rollout in draft.recall.rollouts.copy().values():
+        record = rollout.clusters.get(stop.cluster)
+        if record is not None and rollout.is_running and record.state is ClusterState.QUARANTINED:
+            draft.add(ClusterReleased(rollout.id, stop.cluster))
+
+
+def judge_failures(draft: Draft) -> None:
+    """Quarantine failed clusters within budget; halt the group past it, or for any failure of the first wave."""
+    for rollout in draft.followed():
+        failing = [name for name, record in rollout.clusters.items() if record.state is ClusterState.FAILED]
+        if failing and not any(stop.suspect for stop in draft.open_stops(rollout.group, StopKind.HALT)):
+            _judge(draft, rollout, failing)
+
+
+def _judge(draft: Draft, rollout: RolloutRecord, failing: list[str]) -> None:
+    group = draft.groups.get(rollout.group)
+    allowed = budget_of(group, rollout)
+    in_first_wave = any(name in rollout.failed and rollout.clusters[name].wave == 1 for name in failing)
+    if in_first_wave or len(rollout.failed) > allowed:
+        _halt(draft, rollout, failing, allowed)
+        return
+    for name in failing:
+        number = draft.next_number(rollout.group)
+        cause = rollout.clusters[name].cause
+        draft.add(
+            Stopped(rollout.group, number, StopKind.QUARANTINE, cause, "wavefleet", cluster=name, rollout=rollout.id)
+        )
+        draft.add(ClusterQuarantined(rollout.id, rollout.group, name, number))
+
+
+def budget_of(group: ClusterGroup | None, rollout: RolloutRecord) -> int:
+    """Return how many distinct clusters may fail in ``rollout`` before it halts; a group that is gone has none."""
+    budget = _NO_BUDGET if group is None else group.strategy.failure_budget
+    return budget.of(rollout.live)
+
+
+def _halt(draft: Draft, rollout: RolloutRecord, failing: list[str], allowed: int) -> None:
+    causes = "; ".join(f"{draft.short(name)}: {rollout.clusters[name].cause}" for name in failing[:3])
+    more = f" (+{len(failing) - 3} more)" if len(failing) > 3 else ""
+    first = any(rollout.clusters[name].wave == 1 for name in failing)
+    rule = "any failure in the first wave halts" if first else f"the budget is {allowed}"
+    detail = f"{len(rollout.failed)} of {len(rollout.clusters)} clusters failed, {rule}: {causes}{more}"
+    number = draft.next_number(rollout.group)
+    draft.add(
+        Stopped(
+            rollout.group,
+            number,
+            StopKind.HALT,
+            detail,
+            "failure budget",
+            suspect=rollout.target,
+            rollout=rollout.id,
+        )
+    )

@@ -1,0 +1,67 @@
+"""Decides whether brokers may be rolled to the wanted release, before the first one is touched.
+
+Everything that can be known beforehand is asked here: is it a release, can it run the finalized metadata.version, can
+it be fetched, is there a Java for it. What only a start can show is not. It remembers answers, for a fetch is dear.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from controller.errors import LabError
+from controller.lab.features import refusal_of_level
+from controller.lab.layout import WantedFile
+from controller.lab.releases import Release
+from controller.lab.rolling import Node
+
+REFUSAL_SECONDS = 60.0
+"""A refused release is looked at again so often: an index or the network may have been mended."""
+
+_LOG = logging.getLogger("wavefleet.lab.operator")
+
+
+class Admission:
+    """The judgement of one cluster's wanted release, kept from look to look."""
+
+    def __init__(self) -> None:
+        self.refusal: str | None = None
+        """Why the wanted release is refused; None while it is not."""
+        self._provided: set[Release] = set()
+        self._refused: tuple[int, float] = (0, 0.0)
+
+    def admit(
+        self, wanted: WantedFile, nodes: Sequence[Node], level: int | None, provide: Callable[[Release], None]
+    ) -> str | None:
+        """The release brokers may be rolled to; None when it is refused, or cannot be judged yet.
+
+        ``level`` is the finalized metadata.version as last seen, None while nobody saw it. ``provide`` fetches a
+        release or raises LabError.
+        """
+        if all(wanted.release in {node.assigned, node.running} for node in nodes):
+            self.refusal = None
+            return wanted.release
+        if level is None:
+            return None
+        generation, look_again_at = self._refused
+        if self.refusal and generation == wanted.generation and time.monotonic() < look_again_at:
+            return None
+        try:
+            self._judge(wanted.release, level, provide)
+        except LabError as error:
+            self.refusal = str(error)
+            self._refused = (wanted.generation, time.monotonic() + REFUSAL_SECONDS)
+            _LOG.warning("generation %d is refused: %s", wanted.generation, error)
+            return None
+        self.refusal = None
+        return wanted.release
+
+    def _judge(self, text: str, level: int, provide: Callable[[Release], None]) -> None:
+        release = Release.parse(text)
+        refusal = refusal_of_level(release, level)
+        if refusal:
+            raise LabError(refusal)
+        if release not in self._provided:
+            provide(release)
+            self._provided.add(release)

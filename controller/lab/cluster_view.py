@@ -1,0 +1,138 @@
+"""Looks at one live cluster through kafka-python, the only place of the lab's operator that imports it.
+
+Every look opens a client, asks three questions and closes it: a client that is kept would have to survive the very
+restarts it watches. It reads only; that also means the operator cannot finalize ``metadata.version``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
+
+from controller.errors import LabError
+from controller.lab.layout import BrokerPlace
+
+CONNECT_SECONDS_MAX = 1.0
+REQUEST_MS_MAX = 5000
+BOOTSTRAP_MS_MAX = 2000
+"""Without it the client waits half a minute for a cluster that is down."""
+VOTER_LAG_MS_MAX = 5000
+"""A voter further behind the quorum's leader than this does not count as caught up; a fetch is due every 0.5 s."""
+
+
+class ClusterUnreachable(LabError):
+    """No broker of the cluster answered in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """What the brokers themselves say at one moment."""
+
+    answering: frozenset[int]
+    """Ids of the brokers that accept connections on their own port. The others' word is not enough: for some seconds
+    they take a killed broker, or one that is just starting again, for present and in sync."""
+    registered: frozenset[int]
+    """Ids of the brokers that are members and not fenced."""
+    absent: frozenset[int]
+    """Ids of brokers that are missing from the in-sync replicas of a partition assigned to them."""
+    leaderless: int
+    """Number of partitions without a leader."""
+    lagging_voters: frozenset[int]
+    """Ids of controllers that have not caught up with the quorum's leader."""
+    controller: int
+    """Id of the quorum's leader, the active controller."""
+    metadata_level: int
+    """The finalized ``metadata.version`` as a feature level."""
+
+    def lacking(self, broker_ids: frozenset[int]) -> frozenset[int]:
+        """Those of ``broker_ids`` that are not fully there: silent, unregistered, out of sync, or behind as a voter."""
+        return (broker_ids - (self.registered & self.answering)) | self.absent | self.lagging_voters
+
+
+def look_at_cluster(brokers: Sequence[BrokerPlace]) -> ClusterView:
+    """Ask the cluster; ClusterUnreachable when it does not answer within a few seconds."""
+    answering = {broker.id: f"{broker.host}:{broker.port}" for broker in brokers if _accepts(broker)}
+    if not answering:
+        raise ClusterUnreachable("no broker accepts connections")
+    try:
+        with _client([*answering.values()]) as client:
+            cluster = client.describe_cluster()
+            topics = client.describe_topics()
+            quorum = client.describe_metadata_quorum()
+            features = client.describe_features()
+        return _view(frozenset(answering), cluster, topics, quorum, features)
+    except (KafkaError, OSError) as error:
+        raise ClusterUnreachable(f"no answer: {type(error).__name__}: {error}") from error
+    except (KeyError, IndexError, TypeError) as error:
+        # A broker that is still starting answers with parts missing; that is no answer either.
+        raise ClusterUnreachable(f"an incomplete answer: {error!r}") from error
+
+
+def _accepts(broker: BrokerPlace) -> bool:
+    try:
+        with socket.create_connection((broker.host, broker.port), timeout=CONNECT_SECONDS_MAX):
+            return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def _client(bootstrap: Sequence[str]) -> Iterator[Any]:
+    """An admin client; closed also when its constructor fails, which by itself leaves a thread behind (3.0.12)."""
+    made: list[Any] = []
+
+    def make(**config: Any) -> Any:  # noqa: ANN401 - a third party's types
+        made.append(KafkaNetClient(**config))
+        return made[-1]
+
+    try:
+        client = KafkaAdminClient(
+            bootstrap_servers=list(bootstrap),
+            client_id="wavefleet-lab-operator",
+            request_timeout_ms=REQUEST_MS_MAX,
+            bootstrap_timeout_ms=BOOTSTRAP_MS_MAX,
+            kafka_client=make,
+        )
+    except BaseException:
+        for network in made:
+            with contextlib.suppress(KafkaError, OSError):
+                network.close()
+            network._manager._net.stop(timeout_ms=REQUEST_MS_MAX)  # noqa: SLF001 - there is no public way
+        raise
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _view(answering: frozenset[int], cluster: Any, topics: Any, quorum: Any, features: Any) -> ClusterView:  # noqa: ANN401 - a third party's types
+    partitions = [partition for topic in topics for partition in topic["partitions"]]
+    voters = quorum["topics"][0]["partitions"][0]
+    return ClusterView(
+        answering=answering,
+        registered=frozenset(
+            broker["broker_id"] for broker in cluster["brokers"] if not broker.get("is_fenced", False)
+        ),
+        absent=frozenset(
+            broker for partition in partitions for broker in {*partition["replica_nodes"]} - {*partition["isr_nodes"]}
+        ),
+        leaderless=sum(partition["leader_id"] < 0 for partition in partitions),
+        lagging_voters=_lagging(voters),
+        controller=voters["leader_id"],
+        metadata_level=features["metadata.version"]["finalized"][1],
+    )
+
+
+def _lagging(voters: Any) -> frozenset[int]:  # noqa: ANN401 - a third party's types
+    """Voters whose last full catch-up is older than the limit, measured by the leader's own moment."""
+    moments = {voter["replica_id"]: voter["last_caught_up_timestamp"] for voter in voters["current_voters"]}
+    newest = max(moments.values(), default=0)
+    return frozenset(voter for voter, moment in moments.items() if newest - moment > VOTER_LAG_MS_MAX)

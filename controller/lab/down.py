@@ -1,0 +1,102 @@
+"""Stops what ``lab up`` started, and nothing else: the operator first, so that it restarts nothing, then the brokers.
+
+Only processes that a record names by pid, start and boot are signalled. Files are deleted only on request, and only
+those the lab made: a file somebody put into its folder stays, and so does the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+from pathlib import Path
+
+from controller.errors import LabError
+from controller.lab.files import locked, read_broker, read_cluster, read_lab, read_process
+from controller.lab.layout import ProcessRecord, broker_folder, cluster_folder, operator_file
+from controller.lab.processes import is_running, send, wait_until_ended
+
+LOCK_WAIT_SECONDS = 10.0
+OPERATOR_SECONDS_MAX = 20.0
+BROKERS_SECONDS_MAX = 30.0
+"""A broker that lost its quorum waits for it for minutes; its records are on disk, so it is killed instead."""
+KILL_SECONDS_MAX = 10.0
+
+_LAB_FILES = (
+    "operator.json",
+    "operator.log",
+    "operator.log.1",
+    "operator.out",
+    "operator.lock",
+    "lab.json",
+    "lab.lock",
+)
+"""``lab.json`` almost last: as long as it is there, a broken-off deletion can be repeated."""
+_CLUSTER_FILES = ("wanted.json", "wanted.lock", "status.json", "cluster.json")
+
+
+def lab_down(directory: Path, *, remove_data: bool = False) -> None:
+    """Stop the lab in ``directory``; with ``remove_data`` also delete what it made there.
+
+    Calling it again does nothing more; LabError when there is no lab, or a process does not end even when killed.
+    """
+    directory = directory.resolve()
+    if remove_data and not directory.exists():
+        return
+    read_lab(directory)
+    with locked(directory / "lab.lock", wait_seconds=LOCK_WAIT_SECONDS):
+        operator = read_process(operator_file(directory))
+        _end([operator] if operator else [], seconds_max=OPERATOR_SECONDS_MAX)
+        _end(_brokers(directory), seconds_max=BROKERS_SECONDS_MAX)
+        if remove_data:
+            _remove(directory)
+
+
+def _brokers(directory: Path) -> list[ProcessRecord]:
+    found: list[ProcessRecord] = []
+    for name in read_lab(directory).clusters:
+        folder = cluster_folder(directory, name)
+        cluster = read_cluster(folder)
+        for place in cluster.brokers if cluster else ():
+            broker = read_broker(folder, place.id)
+            if broker is not None and broker.process is not None:
+                found.append(broker.process)
+    return found
+
+
+def _end(processes: list[ProcessRecord], *, seconds_max: float) -> None:
+    running = [process for process in processes if is_running(process)]
+    for process in running:
+        send(process, signal.SIGTERM)
+    left = wait_until_ended(running, seconds_max=seconds_max)
+    for process in left:
+        send(process, signal.SIGKILL)
+    immortal = wait_until_ended(left, seconds_max=KILL_SECONDS_MAX)
+    if immortal:
+        pids = ", ".join(str(process.pid) for process in immortal)
+        raise LabError(f"processes {pids} of the lab: killed, and still there; look at them with ps")
+
+
+def _remove(directory: Path) -> None:
+    for name in read_lab(directory).clusters:
+        folder = cluster_folder(directory, name)
+        cluster = read_cluster(folder)
+        for place in cluster.brokers if cluster else ():
+            shutil.rmtree(broker_folder(folder, place.id), ignore_errors=True)
+        _unlink(folder, _CLUSTER_FILES)
+        _remove_if_empty(folder)
+    _remove_if_empty(directory / "clusters")
+    _unlink(directory, _LAB_FILES)
+    _remove_if_empty(directory)
+
+
+def _unlink(folder: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        for leftover in folder.glob(f".{name}.*"):  # a writer was killed before it renamed its temporary file
+            leftover.unlink(missing_ok=True)
+        (folder / name).unlink(missing_ok=True)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()

@@ -1,0 +1,213 @@
+"""Keeps one cluster: looks, lets ``rolling`` choose the next move, says it in ``status.json``, makes it.
+
+Its memory is only what makes it patient (since when a broker is stopping, how often one failed to start); all that
+matters is in the files and in the processes, so the operator may be killed at any line. It never raises
+metadata.version, and it kills a broker only after the long limit below.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from controller.errors import LabError
+from controller.lab.admission import Admission
+from controller.lab.broker import last_words, start_broker
+from controller.lab.cluster_view import ClusterUnreachable, ClusterView, look_at_cluster
+from controller.lab.files import read_broker, read_status, read_wanted, write_broker
+from controller.lab.layout import BrokerFile, BrokerPlace, ClusterFile, OperatorState, ProcessRecord, WantedFile
+from controller.lab.processes import is_running, send
+from controller.lab.releases import Release, provide_release
+from controller.lab.rolling import Assign, Move, Node, Rest, Situation, Start, StopForRoll, next_move
+from controller.lab.status_writer import StatusWriter
+from controller.lab.toolchain import Stop
+
+STOP_TROUBLE_SECONDS = 60.0
+"""A controlled shutdown takes 3 to 5 seconds; after this long it is reported as trouble."""
+STOP_KILL_SECONDS = 330.0
+"""Only after this long is a broker that does not end killed: Kafka gives its own controlled shutdown 5 minutes."""
+MOVE_TROUBLE_SECONDS = 120.0
+"""A move that changes nothing for this long is reported as trouble; it goes on all the same."""
+STARTS_TROUBLE = 3
+"""So many starts in a row that came to nothing are reported as trouble."""
+START_PAUSE_SECONDS_MAX = 60.0
+"""Between two such starts; the pause doubles up to this."""
+REST_SECONDS = 5.0
+"""While nothing is to be done, the cluster itself is asked only so often; processes and files at every look."""
+
+_LOG = logging.getLogger("wavefleet.lab.operator")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the files and the process table show; cheap to read."""
+
+    wanted: WantedFile
+    nodes: tuple[Node, ...]
+    processes: tuple[ProcessRecord | None, ...]
+    """The running process of each node."""
+
+    @property
+    def all_run(self) -> bool:
+        """Whether every broker has a process that nobody asked to stop."""
+        return all(node.running is not None and not node.stopping for node in self.nodes)
+
+
+class ClusterKeeper:
+    """The operator of one cluster. One thread uses it; the lab's lock sees to it that there is one keeper only."""
+
+    def __init__(self, cluster_dir: Path, cluster: ClusterFile, *, now: Callable[[], datetime], stop: Stop) -> None:
+        before = read_status(cluster_dir)
+        self._dir = cluster_dir
+        self._cluster = cluster
+        self._stop = stop
+        self._admission = Admission()
+        self._writer = StatusWriter(cluster_dir, now=now, level=before.metadata_level if before else None)
+        self._stop_asked: dict[int, float] = {}
+        self._started: dict[int, float] = {}
+        self._unproven: dict[int, int] = {}
+        self._at_rest: tuple[Seen, float] | None = None
+        self._move: tuple[str, float] = ("", 0.0)
+
+    def look(self) -> None:
+        """Look once and make at most one move; LabError when a file, a program or a process gives trouble."""
+        seen = self._see()
+        if self._at_rest and self._at_rest[0] == seen and time.monotonic() < self._at_rest[1]:
+            self._writer.repeat()
+            return
+        self._at_rest = None
+        view = self._ask(seen) if seen.all_run else None
+        wanted = self._admission.admit(seen.wanted, seen.nodes, self._writer.level, lambda it: self._provide(it, seen))
+        move = next_move(Situation(seen.nodes, wanted, view))
+        self._writer.write(seen.wanted, seen.nodes, seen.processes, *self._verdict(seen, move))
+        self._make(move, seen)
+        if isinstance(move, Rest):
+            self._at_rest = (seen, time.monotonic() + REST_SECONDS)
+
+    def say_trouble(self, sentence: str) -> None:
+        """Put ``sentence`` into the status as trouble, as far as the files can be read."""
+        seen = self._see()
+        self._writer.write(seen.wanted, seen.nodes, seen.processes, OperatorState.FAILED, sentence)
+
+    def _see(self) -> Seen:
+        wanted = read_wanted(self._dir)
+        pairs = tuple(self._see_broker(place, wanted) for place in self._cluster.brokers)
+        return Seen(wanted, tuple(node for node, _ in pairs), tuple(process for _, process in pairs))
+
+    def _see_broker(self, place: BrokerPlace, wanted: WantedFile) -> tuple[Node, ProcessRecord | None]:
+        # A broker that was never started is to run what is wanted.
+        file = read_broker(self._dir, place.id) or BrokerFile(assigned=wanted.release)
+        process = file.process if is_running(file.process) else None
+        if process is None:
+            self._stop_asked.pop(place.id, None)
+        node = Node(
+            id=place.id,
+            assigned=file.assigned,
+            running=file.release if process else None,
+            stopping=place.id in self._stop_asked,
+            starts_failed=self._unproven.get(place.id, 0),
+        )
+        return node, process
+
+    def _ask(self, seen: Seen) -> ClusterView | None:
+        try:
+            view = look_at_cluster(self._cluster.brokers)
+        except ClusterUnreachable as error:
+            _LOG.debug("%s: %s", self._cluster.name, error)
+            return None
+        self._writer.level = view.metadata_level
+        for broker_id in {node.id for node in seen.nodes} - view.lacking(frozenset(node.id for node in seen.nodes)):
+            self._unproven.pop(broker_id, None)
+        return view
+
+    def _provide(self, release: Release, seen: Seen) -> None:
+        def progress(sentence: str) -> None:
+            self._writer.write(seen.wanted, seen.nodes, seen.processes, OperatorState.ROLLING, sentence)
+
+        def stop() -> bool:
+            self._writer.repeat()  # asked all along a fetch: its seconds must not look like a dead operator
+            return self._stop()
+
+        provide_release(release, progress=progress, stop=stop)
+
+    def _verdict(self, seen: Seen, move: Move) -> tuple[OperatorState, str]:
+        trouble = self._trouble(seen, move)
+        if self._admission.refusal:
+            return OperatorState.REFUSED, self._admission.refusal
+        if trouble:
+            return OperatorState.FAILED, trouble
+        if isinstance(move, Rest):
+            return OperatorState.READY, f"{len(seen.nodes)} of {len(seen.nodes)} brokers run {seen.wanted.release}"
+        return OperatorState.ROLLING, str(move)
+
+    def _trouble(self, seen: Seen, move: Move) -> str | None:
+        moment = time.monotonic()
+        if self._move[0] != str(move):
+            self._move = (str(move), moment)
+            _LOG.info("%s: %s", self._cluster.name, move)
+        for node in seen.nodes:
+            if node.running is None and node.starts_failed >= STARTS_TROUBLE:
+                words = last_words(self._dir, node.id)
+                return f"broker {node.id} ended {node.starts_failed} times after its start on {node.assigned}: {words}"
+            if node.stopping and moment - self._stop_asked[node.id] > STOP_TROUBLE_SECONDS:
+                return (
+                    f"broker {node.id} has not ended {STOP_TROUBLE_SECONDS:g} seconds after it was asked to"
+                    f" (SIGTERM); it is killed after {STOP_KILL_SECONDS:g}"
+                )
+        if not isinstance(move, Rest) and moment - self._move[1] > MOVE_TROUBLE_SECONDS:
+            return f"{move} for more than {MOVE_TROUBLE_SECONDS:g} seconds"
+        return None
+
+    def _make(self, move: Move, seen: Seen) -> None:
+        self._kill_what_never_ends(seen)
+        match move:
+            case Start(brokers):
+                self._start_all(brokers, seen)
+            case Assign(broker_id, release):
+                file = read_broker(self._dir, broker_id) or BrokerFile(assigned=release)
+                write_broker(self._dir, broker_id, BrokerFile(release, file.release, file.process))
+                self._unproven.pop(broker_id, None)
+            case StopForRoll(broker_id):
+                self._stop_asked[broker_id] = time.monotonic()
+                self._send(broker_id, signal.SIGTERM)
+            case _:
+                pass
+
+    def _start_all(self, brokers: tuple[int, ...], seen: Seen) -> None:
+        """Start each; the first one's trouble is raised only after the others have had their turn."""
+        troubles: list[LabError] = []
+        for broker_id in brokers:
+            try:
+                self._start(broker_id, seen)
+            except LabError as error:
+                troubles.append(error)
+        if troubles:
+            raise troubles[0]
+
+    def _start(self, broker_id: int, seen: Seen) -> None:
+        failed = self._unproven.get(broker_id, 0)
+        pause = min(START_PAUSE_SECONDS_MAX, 2.0**failed) if failed else 0.0
+        if time.monotonic() < self._started.get(broker_id, 0.0) + pause:
+            return
+        assigned = next(node.assigned for node in seen.nodes if node.id == broker_id)
+        place = next(place for place in self._cluster.brokers if place.id == broker_id)
+        installation = provide_release(Release.parse(assigned), progress=_LOG.info, stop=self._stop)
+        self._started[broker_id] = time.monotonic()
+        self._unproven[broker_id] = failed + 1
+        start_broker(self._dir, self._cluster, place, installation)
+
+    def _kill_what_never_ends(self, seen: Seen) -> None:
+        for node in seen.nodes:
+            if node.stopping and time.monotonic() - self._stop_asked[node.id] > STOP_KILL_SECONDS:
+                _LOG.warning("%s: broker %d is killed: it did not end", self._cluster.name, node.id)
+                self._send(node.id, signal.SIGKILL)
+
+    def _send(self, broker_id: int, signal_number: signal.Signals) -> None:
+        file = read_broker(self._dir, broker_id)
+        if file is not None and file.process is not None:
+            send(file.process, signal_number)

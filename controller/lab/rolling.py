@@ -1,0 +1,150 @@
+"""Chooses the one next move of a cluster's operator: what runs and what is seen in, a move out. Pure.
+
+A roll is not a procedure that could be interrupted, but a rule asked again after every look: start what is down, move
+a broker only while every *other* broker is fully there, the active controller last. So it does not matter when
+the operator dies, or who changes the wanted release half way. It reads nothing, waits for nothing, touches nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.lab.cluster_view import ClusterView
+
+OWN_STARTS_MAX = 2
+"""So often a stopped broker is started on its own release before it may be tried on the wanted one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One broker, as its process and its file show it."""
+
+    id: int
+    assigned: str
+    """The release it is to run; see BrokerFile."""
+    running: str | None
+    """The release its process runs; None while it has none."""
+    stopping: bool = False
+    """It was asked to stop and has not ended yet."""
+    starts_failed: int = 0
+    """Starts in a row after which it ended without having been seen fully there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One cluster at one moment."""
+
+    nodes: tuple[Node, ...]
+    wanted: str | None
+    """The release to roll to; None when there is none that may be rolled to (refused, or not yet judged)."""
+    view: ClusterView | None
+    """None while no broker answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start the stopped brokers, each on its assigned release."""
+
+    brokers: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"starting {_named(self.brokers)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give one broker another release; it is stopped and started for that by the moves that follow."""
+
+    broker: int
+    release: str
+
+    def __str__(self) -> str:
+        return f"rolling broker {self.broker} to {self.release}"
+
+
+@dataclass(frozen=True, slots=True)
+class StopForRoll:
+    """Ask one broker to shut down in order, because its process runs another release than it is assigned."""
+
+    broker: int
+
+    def __str__(self) -> str:
+        return f"stopping broker {self.broker} to roll it"
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Do nothing but look again."""
+
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing is left to do: every broker is on its release and fully there."""
+
+    def __str__(self) -> str:
+        return "nothing left to do"
+
+
+Move = Start | Assign | StopForRoll | Await | Rest
+
+
+def next_move(situation: Situation) -> Move:
+    """The one next move. Same situation, same move."""
+    nodes = situation.nodes
+    stopping = tuple(node.id for node in nodes if node.stopping)
+    if stopping:
+        return Await(f"waiting for {_named(stopping)} to shut down in order")
+    stopped = tuple(node for node in nodes if node.running is None)
+    if stopped:
+        return _move_of_stopped(stopped, situation.wanted)
+    for node in nodes:
+        if node.running == situation.wanted and node.assigned != situation.wanted:
+            return Assign(node.id, str(situation.wanted))  # its roll was called off before it was stopped
+    due = [node for node in nodes if situation.wanted not in {None, node.running}]
+    return _move_of_due(due, situation) if due else _await_all(situation)
+
+
+def _move_of_stopped(stopped: tuple[Node, ...], wanted: str | None) -> Move:
+    """A stopped broker starts on its own release; one that cannot is better off on the wanted one."""
+    for node in stopped:
+        if node.starts_failed >= OWN_STARTS_MAX and wanted not in {None, node.assigned}:
+            return Assign(node.id, str(wanted))
+    return Start(tuple(node.id for node in stopped))
+
+
+def _move_of_due(due: list[Node], situation: Situation) -> Move:
+    """Move the broker that lacks something already, else any but the active controller, while all others are there.
+
+    A broker is first assigned and only at the next look stopped, so two looks agree before a process is touched.
+    """
+    view = situation.view
+    if view is None:
+        return Await("waiting for the cluster to answer")
+    lacking = view.lacking(frozenset(node.id for node in situation.nodes))
+    half_done = {node.id for node in due if node.assigned == situation.wanted}
+    node = min(
+        due, key=lambda node: (node.id not in lacking, node.id not in half_done, node.id == view.controller, node.id)
+    )
+    others = lacking - {node.id}
+    if others:
+        return Await(f"waiting for {_named(sorted(others))} to be in sync before broker {node.id} is rolled")
+    return StopForRoll(node.id) if node.id in half_done else Assign(node.id, str(situation.wanted))
+
+
+def _await_all(situation: Situation) -> Move:
+    view = situation.view
+    if view is None:
+        return Await("waiting for the cluster to answer")
+    lacking = view.lacking(frozenset(node.id for node in situation.nodes))
+    if lacking:
+        return Await(f"waiting for {_named(sorted(lacking))} to be registered and in sync")
+    return Rest()
+
+
+def _named(brokers: tuple[int, ...] | list[int]) -> str:
+    return ("broker " if len(brokers) == 1 else "brokers ") + ", ".join(str(broker) for broker in brokers)

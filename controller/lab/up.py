@@ -1,0 +1,180 @@
+"""Makes a lab and brings it up: folders, releases, formatted brokers, the operator; the operator starts the brokers.
+
+Every step is skipped when it is done already, so the same call makes a lab, starts a stopped one and mends a
+half-dead one. It stops nothing: what was begun when it fails is ended by ``lab down``.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from controller.errors import LabError
+from controller.lab.broker import format_broker, is_formatted
+from controller.lab.files import locked, read_cluster, read_clusters, read_lab, read_process, replace_file, write_wanted
+from controller.lab.layout import (
+    BrokerPlace,
+    ClusterFile,
+    LabFile,
+    broker_folder,
+    cluster_folder,
+    lab_file,
+    operator_file,
+)
+from controller.lab.ports import LOOPBACK, choose_ports
+from controller.lab.processes import Program, is_running, require_proc, start
+from controller.lab.releases import Release, provide_release
+from controller.lab.status import LabState, lab_status
+
+CLUSTERS_MAX = 20
+BROKERS_MAX = 9
+LOCK_WAIT_SECONDS = 10.0
+READY_SECONDS = 90.0
+READY_SECONDS_PER_BROKER = 15.0
+"""As seen a cluster of three is ready within 10 seconds; many start at once on few cores."""
+LOOK_SECONDS = 0.5
+
+_UNFIT_FOR_PATHS = ',%$\\:;"\r\n\t'
+"""Kafka takes ``log.dirs`` as a list, Java a class path as one, and their loggers replace ``%`` and ``$``."""
+
+
+def lab_up(directory: Path, *, clusters: int, brokers: int, release: str, progress: Callable[[str], None]) -> LabState:
+    """Bring up the lab in ``directory``, made first when it is not there, and return it when all is ready.
+
+    ``release`` is what new clusters begin with; an existing lab keeps its shape and each cluster its wanted release.
+    ``progress`` is given one sentence a step. Raises LabError for arguments that cannot be honoured, a missing Java or
+    Maven, a release that cannot be fetched, and a lab that is not ready in time (which then goes on starting).
+    """
+    wanted = Release.parse(release)
+    _require_number("clusters", clusters, CLUSTERS_MAX)
+    _require_number("brokers", brokers, BROKERS_MAX)
+    require_proc()
+    directory = _prepare_folder(directory)
+    with locked(directory / "lab.lock", wait_seconds=LOCK_WAIT_SECONDS):
+        lab = _provide_lab(directory, clusters, brokers, str(wanted))
+        before = lab_status(directory) if len(read_clusters(directory)) == clusters else None
+        if before is not None and before.is_running:
+            progress(f"the lab in {directory} is running already: nothing is started")
+        else:
+            _provide_clusters(directory, lab, progress)
+            _provide_operator(directory, progress)
+        for cluster in lab_status(directory).clusters:
+            if cluster.wanted != str(wanted):
+                progress(f"{cluster.name} keeps its wanted release {cluster.wanted}: {wanted} is for new clusters only")
+        return _wait_until_ready(directory, progress)
+
+
+def _require_number(name: str, found: int, highest: int) -> None:
+    if not 1 <= found <= highest:
+        raise LabError(f"{name}: found {found}, expected 1 to {highest}")
+
+
+def _prepare_folder(directory: Path) -> Path:
+    """The folder as an absolute path, made if it is missing; LabError when it is somebody else's."""
+    directory = directory.resolve()
+    unfit = [character for character in str(directory) if character in _UNFIT_FOR_PATHS]
+    if unfit:
+        raise LabError(f"{directory}: found {unfit[0]!r} in the path, expected none of {_UNFIT_FOR_PATHS!r}")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        strangers = sorted(path.name for path in directory.iterdir() if path.name != "lab.lock")
+    except OSError as error:
+        raise LabError(f"{directory}: cannot be used as a lab's folder: {error.strerror}") from error
+    if strangers and not lab_file(directory).exists():
+        raise LabError(f"{directory}: found {strangers[0]} and no lab.json, expected an empty folder or a lab")
+    return directory
+
+
+def _provide_lab(directory: Path, clusters: int, brokers: int, release: str) -> LabFile:
+    names = tuple(f"lab-{number}" for number in range(1, clusters + 1))
+    if not lab_file(directory).exists():
+        replace_file(lab_file(directory), LabFile(names, brokers, release))
+    lab = read_lab(directory)
+    if (lab.clusters, lab.brokers) != (names, brokers):
+        raise LabError(
+            f"{directory}: found a lab of {len(lab.clusters)} clusters with {lab.brokers} brokers each, expected"
+            f" {clusters} with {brokers}; repeat its own numbers, or use another folder"
+        )
+    return lab
+
+
+def _provide_clusters(directory: Path, lab: LabFile, progress: Callable[[str], None]) -> None:
+    release = Release.parse(lab.release)
+    new = [name for name in lab.clusters if not _is_made(directory, name)]
+    if new:
+        installation = provide_release(release, progress=progress)
+    for name in new:
+        folder = cluster_folder(directory, name)
+        cluster = read_cluster(folder) or _place_cluster(directory, name, lab.brokers)
+        for place in cluster.brokers:
+            if not is_formatted(folder, place.id):
+                progress(f"formatting broker {place.id} of {name} for Apache Kafka {release}")
+                format_broker(folder, cluster, place, installation)
+        write_wanted(folder, release=str(release), expected_generation=0)
+
+
+def _is_made(directory: Path, name: str) -> bool:
+    """``wanted.json`` is a cluster's last file: the operator has nothing to do before it."""
+    return (cluster_folder(directory, name) / "wanted.json").exists()
+
+
+def _place_cluster(directory: Path, name: str, brokers: int) -> ClusterFile:
+    others = read_clusters(directory)
+    taken = frozenset(port for it in others for place in it.brokers for port in (place.port, place.controller_port))
+    ports = choose_ports(2 * brokers, taken=taken)
+    cluster = ClusterFile(
+        name=name,
+        # Kafka's ids are 16 bytes in URL-safe base64; its own tool draws them by chance too.
+        cluster_id=base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode(),
+        brokers=tuple(
+            BrokerPlace(number, LOOPBACK, ports[2 * number - 2], ports[2 * number - 1])
+            for number in range(1, brokers + 1)
+        ),
+        labels={"lab": directory.name},
+    )
+    for place in cluster.brokers:
+        broker_folder(cluster_folder(directory, name), place.id).mkdir(parents=True, exist_ok=True)
+    replace_file(cluster_folder(directory, name) / "cluster.json", cluster)
+    return cluster
+
+
+def _provide_operator(directory: Path, progress: Callable[[str], None]) -> None:
+    if is_running(read_process(operator_file(directory))):
+        progress("the operator runs already; it starts what is missing")
+        return
+    progress("starting the operator, which starts the brokers")
+    argv = (sys.executable, "-m", "controller.lab.operator", "--directory", str(directory))
+    program = Program(argv, directory, directory / "operator.out", {**os.environ, "PYTHONPATH": _python_path()})
+    start(program, lambda process: replace_file(operator_file(directory), process))
+
+
+def _python_path() -> str:
+    """The operator works in the lab's folder, so it must be told where this package is, installed or not."""
+    ours = str(Path(__file__).resolve().parents[2])
+    theirs = os.environ.get("PYTHONPATH", "")
+    return f"{ours}{os.pathsep}{theirs}" if theirs else ours
+
+
+def _wait_until_ready(directory: Path, progress: Callable[[str], None]) -> LabState:
+    state = lab_status(directory)
+    brokers = sum(len(cluster.brokers) for cluster in state.clusters)
+    limit = time.monotonic() + READY_SECONDS + READY_SECONDS_PER_BROKER * brokers
+    told: set[str] = set()
+    while not all(cluster.is_ready or cluster.is_refused for cluster in state.clusters):
+        for cluster in state.clusters:
+            if cluster.is_ready and cluster.name not in told:
+                told.add(cluster.name)
+                progress(f"{cluster.name} is ready at {cluster.bootstrap}")
+        if state.operator_pid is None:
+            raise LabError(f"{directory}: the operator ended: look at operator.log and operator.out there")
+        if time.monotonic() > limit:
+            late = "; ".join(f"{it.name}: {it.message or 'no word yet'}" for it in state.clusters if not it.is_ready)
+            raise LabError(f"{directory}: not ready in time: {late}; it goes on, `wavefleet lab down` ends it")
+        time.sleep(LOOK_SECONDS)
+        state = lab_status(directory)
+    return state

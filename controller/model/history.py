@@ -1,0 +1,200 @@
+"""What the ledger remembers, folded from its entries by ``core.recall``.
+
+The mappings are never changed once a History is handed on; the fold copies what it touches.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from controller.model.versions import Target
+
+
+class RolloutKind(StrEnum):
+    """What a rollout moves."""
+
+    SOFTWARE = "software"
+    METADATA = "metadata"
+
+
+class Outcome(StrEnum):
+    """How a rollout ended."""
+
+    CONVERGED = "converged"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+
+
+class ClusterState(StrEnum):
+    """Where one cluster stands in one rollout; the legal moves are in ``core.progress``."""
+
+    PENDING = "pending"
+    STARTED = "started"
+    CONVERGED = "converged"
+    SOAKED = "soaked"
+    FAILED = "failed"
+    DOWNGRADING = "downgrading"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRecord:
+    """What is recorded of one cluster in one rollout."""
+
+    state: ClusterState = ClusterState.PENDING
+    wave: int | None = None
+    """Number of the admitted wave it belongs to; None while it waits for one."""
+    tail: bool = False
+    """It goes to the tail wave."""
+    release_from: Target | None = None
+    """What it ran when it was started last."""
+    token: str = ""
+    """The state of its resource that the last start was written against."""
+    started_at: datetime | None = None
+    expires_at: datetime | None = None
+    """After this the recorded start is no longer written."""
+    accepted: bool = False
+    """The live fleet has taken the write."""
+    converged_at: datetime | None = None
+    holds_slot: bool = False
+    """It counts as in flight: started, or failed and not yet seen healthy and settled, or acknowledged."""
+    cause: str = ""
+    """Why it failed."""
+    number: int | None = None
+    """Number of its quarantine."""
+    refusal: str = ""
+    """The live fleet's sentence, where the last write was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaveRecord:
+    """An admitted wave."""
+
+    number: int
+    name: str
+    tail: bool
+    admitted_at: datetime
+    soaked: timedelta = timedelta(0)
+    """Soak credit that is recorded."""
+    soaked_at: datetime | None = None
+    """When the soak was full."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRecord:
+    """One group on its way to one target."""
+
+    id: int
+    group: str
+    kind: RolloutKind
+    target: Target
+    revision: str
+    """The revision that declared the target."""
+    planned_at: datetime
+    live: int
+    """The group's live clusters at rollout start; percentages are of these."""
+    waves: tuple[WaveRecord, ...] = ()
+    clusters: Mapping[str, ClusterRecord] = field(default_factory=dict)
+    """By full name, in the order in which waves take them."""
+    failed: frozenset[str] = frozenset()
+    """Distinct clusters that failed and are not forgiven."""
+    outcome: Outcome | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """True until it ends."""
+        return self.outcome is None
+
+    @property
+    def wave(self) -> WaveRecord | None:
+        """The wave admitted last."""
+        return self.waves[-1] if self.waves else None
+
+    def members(self, wave: int) -> Iterator[tuple[str, ClusterRecord]]:
+        """Yield the clusters of an admitted wave with their records."""
+        return ((name, record) for name, record in self.clusters.items() if record.wave == wave)
+
+    @property
+    def in_flight(self) -> tuple[str, ...]:
+        """Clusters that hold a slot."""
+        return tuple(name for name, record in self.clusters.items() if record.holds_slot)
+
+
+class StopKind(StrEnum):
+    """What a numbered stop stops."""
+
+    HALT = "halt"
+    QUARANTINE = "quarantine"
+    CHANGED_BY_OTHERS = "changed-by-others"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A numbered stop of a group or of one of its clusters; only a person lifts it."""
+
+    scope: str
+    """The group's name, or ``fleet``."""
+    number: int
+    kind: StopKind
+    detail: str
+    by: str
+    """Who or what caused it."""
+    at: datetime
+    cluster: str | None = None
+    suspect: Target | None = None
+    """The release that its failures speak against."""
+    rollout: int | None = None
+    acknowledged_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """Such as ``prod-eu-7``: what people write under ``acknowledge``."""
+        return f"{self.scope}-{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredTarget:
+    """Which revision declared a group's present target."""
+
+    target: Target
+    metadata_version: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """The last recorded judgement of one group, for ``status``."""
+
+    sentence: str
+    target: str
+    done: int
+    in_flight: int
+    of: int
+    holds: tuple[tuple[str, str, str], ...]
+    """Reason, detail, cluster (empty where it concerns the group)."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is remembered of one fleet."""
+
+    rollouts: Mapping[int, RolloutRecord] = field(default_factory=dict)
+    """Running ones, those with clusters in flight, and the last ended one of each group and kind."""
+    stops: Mapping[tuple[str, int], Stop] = field(default_factory=dict)
+    """By scope and number."""
+    declared: Mapping[str, DeclaredTarget] = field(default_factory=dict)
+    """By group."""
+    groups: Mapping[str, GroupState] = field(default_factory=dict)
+    passed: Mapping[str, Target] = field(default_factory=dict)
+    """By group: the highest release for which its software rollout has converged."""
+    head: str = ""
+    """The newest revision seen, valid or not; empty before the first."""
+    in_force: str = ""
+    """The newest valid revision; empty before the first."""
+    next_rollout: int = 1
+    highest_number: Mapping[str, int] = field(default_factory=dict)
+    """By scope: the highest number recorded or acknowledged."""

@@ -1,0 +1,46 @@
+"""What one cycle hands to the next without recording it. All of it may be lost: it then begins again.
+
+Samples begin anew after a restart, and a soak goes on from its last recorded credit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from controller.model.observation import ObservedCluster
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Consecutive observations of one cluster that say the same."""
+
+    healthy: int = 0
+    """On target, settled and healthy."""
+    unhealthy: int = 0
+    absent: int = 0
+    """Not listed by a source that could be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Soak:
+    """How far one wave's soak has come."""
+
+    soaked: timedelta
+    at: datetime
+    """The last cycle that was judged."""
+    healthy: bool
+    """Every converged cluster of the wave was healthy in that cycle."""
+    credited_at: datetime
+    """When the ledger was last told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Handed from cycle to cycle."""
+
+    samples: Mapping[str, Samples] = field(default_factory=dict)
+    """By cluster; only clusters in a rollout that has something to count."""
+    soaks: Mapping[tuple[int, int], Soak] = field(default_factory=dict)
+    """By rollout and wave number."""
+    known: Mapping[str, ObservedCluster] = field(default_factory=dict)
+    """The last list of each source, so that clusters of an unreachable one keep their labels and groups."""

@@ -1,0 +1,16 @@
+"""Cluster names: full (``source/namespace/name``) for memory, short for people where that is unambiguous."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+
+def last_part(full: str) -> str:
+    """Return the cluster's own name, the last part of its full name."""
+    return full.rsplit("/", 1)[-1]
+
+
+def short_names(full_names: Iterable[str]) -> Mapping[str, str]:
+    """Return each full name's short form: its last part where no other cluster has the same, else itself."""
+    parts = {full: last_part(full) for full in full_names}
+    counts = Counter(parts.values())
+    return {full: part if counts[part] == 1 else full for full, part in parts.items()}

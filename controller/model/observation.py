@@ -1,0 +1,105 @@
+"""What was seen of the live fleet in one cycle. What could not be seen is a value too: ``Unknown``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from controller.model.versions import KafkaVersion, MetadataVersion
+
+
+class Severity(StrEnum):
+    """What a finding does to a start."""
+
+    BLOCK = "block"
+    WAIT = "wait"
+    """Expected while a cluster rolls; blocks before a start and after a roll."""
+    WARN = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the health of a cluster shows."""
+
+    id: str
+    """Such as ``under_replicated``; the names of the health definitions."""
+    severity: Severity
+    detail: str
+    """A sentence with its numbers, and at most ten examples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The cluster could not be read; always holds."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one cluster showed."""
+
+    release: KafkaVersion
+    """The lowest release that any of its nodes runs."""
+    highest: KafkaVersion
+    """The highest release that any of its nodes runs."""
+    wanted: KafkaVersion
+    """The release that its resource asks for now, whoever wrote it."""
+    token: str
+    """Names this state of its resource; a write that gives it is refused once the resource has changed."""
+    settled: bool = True
+    """Nothing is being changed: its operator has done all that the resource asks."""
+    findings: tuple[Finding, ...] = ()
+    metadata_version: MetadataVersion | None = None
+    """Finalized level; None where there is none (ZooKeeper) or it could not be told."""
+    zookeeper: bool = False
+    full: bool = True
+    """Health was read in this cycle, not remembered or left out."""
+    kafka_id: str | None = None
+    """Kafka's own cluster id, where the source tells it."""
+    held: str | None = None
+    """Reason of the annotation ``wavefleet.io/hold``."""
+    fleet: str | None = None
+    """The mark ``wavefleet.io/fleet``: the fleet that wrote to it first."""
+    owner: str | None = None
+    """Another tool that owns its version, and what to change."""
+    refused: str | None = None
+    """Its operator's own sentence, where it took the wish and refuses it."""
+    progress: str = ""
+    """Such as ``4 of 6 brokers``, while it rolls."""
+    supported: tuple[KafkaVersion, KafkaVersion] | None = None
+    """Lowest and highest release that its operator supports, where it tells."""
+
+    @property
+    def healthy(self) -> bool:
+        """No finding that blocks or waits."""
+        return not self.findings or all(finding.severity is Severity.WARN for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedCluster:
+    """One live cluster, as its source lists it."""
+
+    name: str
+    """Full name, ``source/namespace/name`` or ``source/name``."""
+    labels: Mapping[str, str]
+    reading: Reading | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReading:
+    """One source in one cycle: its clusters, or why it could not be read."""
+
+    source: str
+    clusters: Mapping[str, ObservedCluster] = field(default_factory=dict)
+    """By full name."""
+    unreachable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The whole fleet in one cycle."""
+
+    clusters: Mapping[str, ObservedCluster]
+    """Every cluster that is listed, or was listed before its source became unreachable."""
+    unreachable: Mapping[str, str] = field(default_factory=dict)
+    """Sources that could not be read, with why."""

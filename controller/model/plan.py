@@ -1,0 +1,86 @@
+"""The answer of one cycle: what to record, what to start, and what to say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from controller.model.entries import Entry
+from controller.model.history import RolloutKind
+from controller.model.memory import Memory
+from controller.model.outbox import CommitStatus, StatusState, ThreadHead
+from controller.model.verdict import Hold
+from controller.model.versions import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One cluster to be asked for one target, under a precondition."""
+
+    rollout: int
+    group: str
+    cluster: str
+    """Full name."""
+    kind: RolloutKind
+    release_from: Target
+    target: Target
+    token: str
+    """The state of its resource that was judged; the write is refused once that has changed."""
+    expires_at: datetime
+    """After this nothing is written any more."""
+    fleet: str
+    """The fleet's name, which marks the live resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaveView:
+    """One wave as people see it: admitted, or as it would be admitted now."""
+
+    number: int
+    name: str
+    clusters: tuple[str, ...]
+    """Full names."""
+    soak: timedelta
+    admitted: bool
+    done: int
+    """Converged or soaked."""
+    has_soaked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """One group as people see it, everywhere the same."""
+
+    name: str
+    target: Target
+    rollout: int | None
+    """Id of the rollout this speaks of: the running one, else the last one to this target."""
+    kind: RolloutKind | None
+    state: StatusState
+    sentence: str
+    done: int
+    in_flight: int
+    of: int
+    waves: tuple[WaveView, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    revision: str = ""
+    """The revision that declared the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The output of ``plan_cycle``. Effects happen in this order: entries are recorded, then starts are applied."""
+
+    entries: tuple[Entry, ...]
+    starts: tuple[Start, ...]
+    groups: tuple[GroupView, ...]
+    statuses: tuple[CommitStatus, ...]
+    threads: tuple[ThreadHead, ...]
+    memory: Memory
+    holds: tuple[Hold, ...] = ()
+    """What holds the whole fleet."""
+    unclaimed: tuple[str, ...] = ()
+    """Live clusters that no group claims; full names."""
+    watch: frozenset[str] = frozenset()
+    """Clusters to be read in full in the next cycle."""
+    short: Mapping[str, str] = field(default_factory=dict)
+    """Full name to short name, of every cluster."""

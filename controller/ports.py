@@ -1,0 +1,262 @@
+"""What the runtime asks of the outside: one Protocol per outside system, in the words of the model.
+
+Every call returns within the time limit it was built with, and raises only errors of ``controller.errors``.
+One contract suite per port runs on every implementation (``tests/contracts``).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Event
+from typing import Protocol, runtime_checkable
+
+from controller.model.declaration import Declaration
+from controller.model.entries import Entry, Recorded
+from controller.model.history import History
+from controller.model.observation import SourceReading
+from controller.model.outbox import Delivery, Message, Posted
+from controller.model.plan import Plan, Start
+from controller.model.requests import Request
+from controller.model.snapshot import Standing
+
+
+class Clock(Protocol):
+    """The only source of the time."""
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The branch's newest revision, as the remote just confirmed it."""
+
+    revision: str
+    descends: bool
+    """It descends from the revision asked about; True where none was asked about."""
+
+
+class Repository(Protocol):
+    """The fleet repository."""
+
+    def fetch(self, since: str | None) -> Head:
+        """Ask the remote for the branch's head and bring it here, with its history back to ``since``.
+
+        One ``ls-remote`` where the head is already here. Raises RepositoryError.
+        """
+        ...
+
+    def load(self, revision: str) -> Declaration:
+        """Return what a revision that is here declares.
+
+        Raises DeclarationError where it is refused, RepositoryError where it is not here.
+        """
+        ...
+
+    def declared_by(self, since: str, head: str) -> Mapping[str, str]:
+        """Return, for each group whose target changed after ``since``, the newest first-parent revision that did it.
+
+        Empty where ``since`` is not here. Raises RepositoryError.
+        """
+        ...
+
+
+class FleetSource(Protocol):
+    """One source of live clusters, reading and writing."""
+
+    @property
+    def name(self) -> str:
+        """The source's name, the first part of its clusters' full names."""
+        ...
+
+    def read(self, full: frozenset[str], now: datetime) -> SourceReading:
+        """Return every cluster of this source; those in ``full`` with their health.
+
+        A source that cannot be read raises ObservationError; a cluster that cannot is Unknown.
+        """
+        ...
+
+    def start(self, start: Start, now: datetime) -> None:
+        """Ask for ``start.target``, on the condition that the cluster is still in the state ``start.token``.
+
+        Returning means that the wish was taken. Doing it twice is harmless. Raises ApplyRefused where nothing
+        began (changed meanwhile, gone, not allowed), ApplyInDoubt where only an observation can tell.
+        """
+        ...
+
+
+class Sources(Protocol):
+    """The sources of live clusters that a declaration names."""
+
+    def open(self, declaration: Declaration) -> Sequence[FleetSource]:
+        """Return them in the declared order; what did not change since the last call is the same object.
+
+        Raises ObservationError or SettingsError where one cannot be set up at all.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CycleEnd:
+    """How one cycle went."""
+
+    result: str
+    """``ok``, ``failed`` or ``standby`` (another controller holds the ledger's lease)."""
+    duration: timedelta
+    ended_at: datetime
+
+
+class Metrics(Protocol):
+    """Counts what it is told; never raises, never waits."""
+
+    def observe_cycle_start(self, at: datetime) -> None:
+        """Tell that a cycle began."""
+        ...
+
+    def observe_cycle(self, end: CycleEnd) -> None:
+        """Tell that a cycle ended."""
+        ...
+
+    def observe_standing(self, standing: Standing) -> None:
+        """Tell how the declaration in force stands to its branch."""
+        ...
+
+    def observe_plan(self, plan: Plan, history: History) -> None:
+        """Tell where groups and clusters stand."""
+        ...
+
+    def observe_call(self, system: str, outcome: str, seconds: float) -> None:
+        """Tell that a call to an outside system ended: ``ok``, ``refused``, ``delayed`` or ``failed``."""
+        ...
+
+    def observe_lease(self, *, held: bool) -> None:
+        """Tell whether this process holds the ledger's lease."""
+        ...
+
+
+class Ledger(Protocol):
+    """The append-only memory of one fleet. Every method raises LedgerError; writing ones LeaseLost too."""
+
+    def bind(self, fleet: str) -> None:
+        """Make this the ledger of ``fleet`` where it belongs to none yet; refuse where it belongs to another."""
+        ...
+
+    def read(self, after: int = 0) -> Iterable[Recorded]:
+        """Yield the entries with a sequence number above ``after``, oldest first."""
+        ...
+
+    def record(self, entries: Sequence[Entry], at: datetime) -> None:
+        """Append all of ``entries`` or none, as the holder of the newest term."""
+        ...
+
+    def holds_lease(self) -> bool:
+        """Tell whether this process still holds the newest term; asked before each write to a cluster."""
+        ...
+
+    def requests(self) -> tuple[Request, ...]:
+        """Return people's commands that no entry has taken in yet, oldest first."""
+        ...
+
+    def queue(self, messages: Sequence[Message], reported: int, at: datetime) -> None:
+        """Put messages into the outbox and remember that entries up to ``reported`` were told, all or nothing.
+
+        A message whose key its channel has already seen is passed over.
+        """
+        ...
+
+    def reported(self) -> int:
+        """Return the sequence number up to which entries were told to people."""
+        ...
+
+
+class Lease(Protocol):
+    """The right to write to a ledger; one process has it at a time. Every method raises LedgerError."""
+
+    def wait_for_lease(self, owner: str, clock: Clock, stop: Event, on_wait: Callable[[str], None]) -> bool:
+        """Take the lease as soon as nobody else holds it; False where ``stop`` was set first.
+
+        ``on_wait`` gets a sentence that names the holder, once for each holder.
+        """
+        ...
+
+    def release(self) -> None:
+        """Let another process have the lease."""
+        ...
+
+
+class Outbox(Protocol):
+    """The queue between the ledger and the channels, used by the threads that deliver."""
+
+    def due(self, channel: str, now: datetime) -> Delivery | None:
+        """Return the oldest message of ``channel`` if its time has come; later ones wait for it."""
+        ...
+
+    def due_together(self, channel: str, now: datetime, most: int) -> tuple[Delivery, ...]:
+        """Return the oldest message as ``due`` does, with those queued right behind it, at most ``most`` in all."""
+        ...
+
+    def attempt(self, delivery: Delivery, now: datetime) -> None:
+        """Remember that delivery is being tried, before it is: after a crash it is then in doubt."""
+        ...
+
+    def delivered(self, delivery: Delivery, reference: str, now: datetime) -> None:
+        """Remember that the channel took it; ``reference`` is the channel's own name for it."""
+        ...
+
+    def postponed(self, delivery: Delivery, until: datetime, why: str, *, in_doubt: bool = False) -> None:
+        """Try again at ``until``; ``in_doubt`` tells whether this try may have been taken all the same."""
+        ...
+
+    def dropped(self, delivery: Delivery, why: str, now: datetime) -> None:
+        """Never try again; ``why`` stays readable."""
+        ...
+
+    def reference(self, channel: str, key: str) -> str | None:
+        """Return the channel's name for the delivered message ``key``."""
+        ...
+
+    def posted(self, channel: str, topic: str) -> Posted | None:
+        """Return what was queued last for ``topic`` (a commit status's revision and context, a thread's head)."""
+        ...
+
+
+class Channel(Protocol):
+    """One way to reach people. Called from its own thread, one message at a time, oldest first."""
+
+    @property
+    def name(self) -> str:
+        """Such as ``slack``; bounded, for metrics."""
+        ...
+
+    def deliver(self, delivery: Delivery) -> str:
+        """Send one message and return the channel's own name for it.
+
+        ``delivery.in_doubt`` says that an earlier try may have been taken: look first, send only if it is not
+        there. Raises ReportDelayed (try later) or ReportRefused (never).
+        """
+        ...
+
+
+@runtime_checkable
+class PacedChannel(Channel, Protocol):
+    """A channel whose other side limits how often it may be called."""
+
+    @property
+    def seconds_between(self) -> float:
+        """The shortest time between the ends of two deliveries."""
+        ...
+
+
+@runtime_checkable
+class JoiningChannel(Channel, Protocol):
+    """A channel for which several messages at once cost no more than one, such as one push for many Git notes."""
+
+    @property
+    def most_together(self) -> int:
+        """How many messages one call may bring."""
+        ...
+
+    def deliver_together(self, deliveries: Sequence[Delivery]) -> str:
+        """Send all of them or none, oldest first, as ``deliver`` does."""
+        ...

@@ -1,0 +1,126 @@
+"""A fleet and its groups as written: every field optional, every value typed, nothing filled in.
+
+These values depend on nothing but their file, so they are kept by blob; defaults, the catalog and the other files
+come in ``complete`` and ``rules``. None means that a field was left out, or that it was refused already.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from controller.model.calendar import Freeze, Window
+from controller.model.declaration import OnFailure, Size
+from controller.model.places import Place
+from controller.repository.fields import Word
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenWave:
+    """One wave of a strategy."""
+
+    name: Word | None
+    size: Size | None
+    soak: timedelta | None
+    max_in_flight: int | None
+    approval_required: bool
+    where: Word
+    """The wave as a whole, for its problems."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenStrategy:
+    """A strategy, or what is written of it."""
+
+    waves: tuple[WrittenWave, ...] | None
+    failure_budget: Size | None
+    deadline: timedelta | None
+    on_failure: OnFailure | None
+    where: Word
+    """The list of waves as a whole, for its problems."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSettings:
+    """What a group may take from the fleet's ``defaults``, each field as a whole."""
+
+    strategy: WrittenStrategy | None = None
+    windows: tuple[Window, ...] | None = None
+    samples: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenHold:
+    """A cluster held in Git."""
+
+    cluster: Word | None
+    reason: str | None
+    until: datetime | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenApproval:
+    """A person's word that a wave may start; what it is for is read against the catalog later."""
+
+    wave: Word | None
+    by: str | None
+    version: Word | None
+    metadata_version: Word | None
+    until: datetime | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenGroup:
+    """A ClusterGroup."""
+
+    name: Word | None
+    target: Word | None
+    names: tuple[Word, ...]
+    labels: Mapping[str, str]
+    claims: Word
+    """What it claims as a whole, for its problems."""
+    after: tuple[Word, ...]
+    settings: WrittenSettings
+    holds: tuple[WrittenHold, ...]
+    approvals: tuple[WrittenApproval, ...]
+    accept_risks: frozenset[str]
+    acknowledge: tuple[Word, ...]
+    halted: bool
+    place: Place
+    broken: frozenset[str]
+    """Fields with a problem somewhere in them: nothing may be concluded from what they lack."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSource:
+    """A source of live clusters."""
+
+    name: Word | None
+    type: str | None
+    options: Mapping[str, str]
+    inventory: Word | None
+    """The path of a simulated source's inventory, inside the repository."""
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFreeze:
+    """A freeze, and the groups that it names."""
+
+    freeze: Freeze | None
+    groups: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFleet:
+    """The Fleet."""
+
+    name: str | None
+    sources: tuple[WrittenSource, ...]
+    clusters_in_flight: int | None
+    freezes: tuple[WrittenFreeze, ...]
+    halted: bool
+    defaults: WrittenSettings
+    broken: frozenset[str]
+    """As of a group."""

@@ -1,0 +1,169 @@
+"""The cycle: observe, plan, record, apply, report.
+
+The order is the safety contract. An intention is in the ledger BEFORE the fleet is touched, so a crash between the
+two is found, and looked into, by the next cycle. Reports go out last, through an outbox, and never stop a cycle.
+Between cycles only what may be lost is kept in memory; everything else is read back from the ledger.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from controller.core.explain import config_status
+from controller.core.plan import plan_cycle
+from controller.core.recall import remember
+from controller.errors import LedgerError
+from controller.model.declaration import Declaration
+from controller.model.entries import Entry, Recorded
+from controller.model.history import History
+from controller.model.memory import Memory
+from controller.model.outbox import Body
+from controller.model.plan import Plan
+from controller.model.snapshot import Snapshot, Standing
+from controller.ports import Clock, FleetSource, Ledger, Metrics, Outbox, Repository, Sources
+from controller.runtime.apply import Applier
+from controller.runtime.looking import Lookout, Sighting
+from controller.runtime.report import Audience, Reporter
+from controller.runtime.watching import Watcher
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The times that a cycle works with."""
+
+    poll_interval: timedelta = timedelta(seconds=60)
+    stale_after: timedelta = timedelta(minutes=10)
+    source_limit: timedelta = timedelta(seconds=30)
+    """How long a source may take to answer; a write may still arrive so long after it was sent."""
+    observe_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside that a cycle touches."""
+
+    repository: Repository
+    sources: Sources
+    ledger: Ledger
+    outbox: Outbox
+    clock: Clock
+    metrics: Metrics
+    audiences: Sequence[Audience] = ()
+    wake: Callable[[], None] = lambda: None
+    """Called when something was put into the outbox."""
+
+
+class Controller:
+    """Runs cycles over one world, one after another."""
+
+    def __init__(self, world: World, pace: Pace) -> None:
+        self._world = world
+        self._pace = pace
+        self._lookout = Lookout(world.repository)
+        self._watcher = Watcher(pace.source_limit, world.metrics)
+        self._applier = Applier(world.ledger, world.clock, world.metrics)
+        self._reporter = Reporter(world.ledger, world.outbox, world.audiences)
+        self._history: History | None = None
+        self._memory = Memory()
+        self._watch: frozenset[str] = frozenset()
+
+    @property
+    def history(self) -> History:
+        """What is remembered, after the last cycle."""
+        return self._history or History()
+
+    def run_cycle(self) -> Plan | None:
+        """One pass; None where nothing valid was ever declared.
+
+        Raises RepositoryError where no revision is known, LedgerError where nothing could be recorded, LeaseLost
+        where another controller took over. After any error the next cycle reads everything back from the ledger.
+        """
+        try:
+            return self._run_cycle(self._world.clock.now())
+        except LedgerError:
+            self._history = None
+            raise
+
+    def _run_cycle(self, now: datetime) -> Plan | None:
+        sighting, snapshot = self.observe(now)
+        if snapshot is None:
+            self._record(() if sighting.seen is None else (sighting.seen,), now)
+            self._report((config_status(sighting.standing, 0),), now)
+            return None
+        plan = plan_cycle(snapshot)
+        seen = () if sighting.seen is None else (sighting.seen,)
+        self._record((*seen, *plan.entries), now)
+        self._memory, self._watch = plan.memory, plan.watch
+        outcomes = self._applier.apply(plan.starts, self._sources_by_name(snapshot.declaration))
+        self._record(outcomes, self._world.clock.now())
+        self._report((*plan.statuses, *plan.threads), now)
+        self._world.metrics.observe_plan(plan, self.history)
+        self._say(sighting.standing, plan)
+        return plan
+
+    def observe(self, now: datetime) -> tuple[Sighting, Snapshot | None]:
+        """Look at the repository, the live fleet and the ledger; writes nothing.
+
+        The snapshot is None where nothing valid was ever declared. Raises RepositoryError, LedgerError.
+        """
+        world, pace = self._world, self._pace
+        history = self._recall()
+        requests = world.ledger.requests()
+        sighting = self._lookout.look(history, requests, now)
+        world.metrics.observe_standing(sighting.standing)
+        declaration = sighting.declaration
+        if declaration is None:
+            return sighting, None
+        world.ledger.bind(declaration.fleet)
+        sources = world.sources.open(declaration)
+        observation = self._watcher.watch(sources, self._memory.known, self._watch, now)
+        snapshot = Snapshot(
+            now=now,
+            standing=sighting.standing,
+            declaration=declaration,
+            observation=observation,
+            history=history,
+            memory=self._memory,
+            requests=requests,
+            poll_interval=pace.poll_interval,
+            stale_after=pace.stale_after,
+            write_limit=pace.source_limit,
+            observe_only=pace.observe_only,
+        )
+        return sighting, snapshot
+
+    def _recall(self) -> History:
+        if self._history is None:
+            self._history = remember(History(), self._world.ledger.read())
+        return self._history
+
+    def _record(self, entries: Sequence[Entry], at: datetime) -> None:
+        if entries:
+            self._world.ledger.record(entries, at)
+            self._history = remember(self.history, (Recorded(0, at, entry) for entry in entries))
+
+    def _sources_by_name(self, declaration: Declaration) -> dict[str, FleetSource]:
+        return {source.name: source for source in self._world.sources.open(declaration)}
+
+    def _report(self, bodies: Sequence[Body], now: datetime) -> None:
+        if self._reporter.report(bodies, now):
+            self._world.wake()
+
+    def _say(self, standing: Standing, plan: Plan) -> None:
+        log = _log.bind(revision=standing.in_force[:10])
+        for entry in plan.entries:
+            log.info("decided", entry=type(entry).__name__, **_fields(entry))
+        log.debug("cycle_done", starts=len(plan.starts), holds=len(plan.holds), entries=len(plan.entries))
+
+
+def _fields(entry: Entry) -> dict[str, str]:
+    """Return an entry's plain fields for the log, long lists as their length."""
+    fields = {}
+    for name in type(entry).__dataclass_fields__:
+        value = getattr(entry, name)
+        fields[name] = str(len(value)) if isinstance(value, tuple) else str(value)
+    return fields

@@ -1,0 +1,107 @@
+"""Report: what changed since the last word goes into the outbox, for every channel, once.
+
+Replies follow from the ledger's entries and a cursor into them, so that nothing is skipped and nothing said twice,
+whenever the process died. Statuses and thread heads follow from the plan, and are queued when their words changed: a
+change of state at once, a change of words alone only every so often. Nothing here waits for a channel.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from controller.core.explain import closing_statuses, reply_of
+from controller.model.entries import Recorded
+from controller.model.outbox import Body, CommitStatus, Message, Posted, ThreadHead
+from controller.ports import Ledger, Outbox
+
+WORDS_EVERY = timedelta(minutes=15)
+"""A commit status whose state stays is posted again with other words so often at most."""
+HEAD_EVERY = timedelta(seconds=20)
+"""A thread's first message is edited for other words so often at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A channel, and what it is told."""
+
+    channel: str
+    statuses: bool = False
+    threads: bool = False
+
+    def takes(self, body: Body) -> bool:
+        """Tell whether the channel is told of ``body``."""
+        return self.statuses if isinstance(body, CommitStatus) else self.threads
+
+
+class Reporter:
+    """Queues what is news to people."""
+
+    def __init__(self, ledger: Ledger, outbox: Outbox, audiences: Sequence[Audience]) -> None:
+        self._ledger = ledger
+        self._outbox = outbox
+        self._audiences = audiences
+        self._posted: dict[tuple[str, str], Posted | None] = {}
+        self._reported: int | None = None
+
+    def report(self, bodies: Sequence[Body], now: datetime) -> bool:
+        """Queue everything that changed; tell whether there was anything. Raises LedgerError."""
+        reported = self._ledger.reported() if self._reported is None else self._reported
+        recorded = list(self._ledger.read(reported))
+        messages = [*self._news(bodies, now), *self._replies(recorded)]
+        upto = recorded[-1].sequence if recorded else reported
+        if messages or upto != reported:
+            self._ledger.queue(messages, upto, now)
+        self._reported = upto
+        for message in messages:
+            if not message.key.startswith("entry "):
+                self._posted[message.channel, message.topic] = Posted(message.body, now)
+        return bool(messages)
+
+    def _news(self, bodies: Sequence[Body], now: datetime) -> Iterator[Message]:
+        for body in bodies:
+            topic = _topic(body)
+            for audience in self._audiences:
+                if audience.takes(body) and self._is_news(audience.channel, topic, body, now):
+                    yield Message(audience.channel, f"{topic} {now.isoformat()}", topic, body)
+
+    def _is_news(self, channel: str, topic: str, body: Body, now: datetime) -> bool:
+        last = self._last(channel, topic)
+        if last is None:
+            return True
+        if last.body == body:
+            return False
+        return _stands_out(last.body, body) or now - last.at >= _words_every(body)
+
+    def _last(self, channel: str, topic: str) -> Posted | None:
+        if (channel, topic) not in self._posted:
+            self._posted[channel, topic] = self._outbox.posted(channel, topic)
+        return self._posted[channel, topic]
+
+    def _replies(self, recorded: Sequence[Recorded]) -> Iterator[Message]:
+        for each in recorded:
+            reply = reply_of(each.entry)
+            closing = tuple(closing_statuses(each.entry))
+            for number, body in enumerate((*((reply,) if reply is not None else ()), *closing)):
+                key = f"entry {each.sequence}.{number}"
+                for audience in self._audiences:
+                    if audience.takes(body):
+                        yield Message(audience.channel, key, _topic(body), body)
+
+
+def _topic(body: Body) -> str:
+    if isinstance(body, CommitStatus):
+        return f"{body.revision} {body.context}"
+    return f"head {body.thread}" if isinstance(body, ThreadHead) else f"reply {body.thread}"
+
+
+def _stands_out(before: Body, after: Body) -> bool:
+    """Tell whether more than words changed."""
+    if isinstance(before, CommitStatus) and isinstance(after, CommitStatus):
+        return before.state is not after.state
+    if isinstance(before, ThreadHead) and isinstance(after, ThreadHead):
+        return replace(before, sentence=after.sentence) != after
+    return True
+
+
+def _words_every(body: Body) -> timedelta:
+    return WORDS_EVERY if isinstance(body, CommitStatus) else HEAD_EVERY

@@ -1,0 +1,1 @@
+"""Real servers and real repositories that tests run against; nothing here imitates."""
