@@ -229,6 +229,13 @@ class Channel(Protocol):
         """Such as ``slack``; bounded, for metrics."""
         ...
 
+    def check(self) -> str:
+        """Try the channel with the rights that delivering needs, saying nothing to anybody; a sentence on what it is.
+
+        Raises ReportError with what is missing.
+        """
+        ...
+
     def deliver(self, delivery: Delivery) -> str:
         """Send one message and return the channel's own name for it.
 

@@ -1,1 +1,1 @@
-"""."""
+"""The command line: one file per command, and nothing here judges: it asks ``wiring`` and prints."""

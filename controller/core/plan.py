@@ -27,6 +27,13 @@ _READ_IN_FULL = (ClusterState.STARTED, ClusterState.CONVERGED, ClusterState.SOAK
 
 def plan_cycle(snapshot: Snapshot) -> Plan:
     """Return the next safe step of every cluster group, and why the rest does not move."""
+    draft = judge(snapshot)
+    admission = admit(draft)
+    return _finish(draft, admission)
+
+
+def judge(snapshot: Snapshot) -> Draft:
+    """Judge everything that comes before a start: what was said, declared and seen, and what failed."""
     draft = Draft(snapshot)
     take_requests(draft)
     take_acknowledgements(draft)
@@ -36,8 +43,7 @@ def plan_cycle(snapshot: Snapshot) -> Plan:
     credit_soaks(draft)
     end_rollouts(draft)
     draft.count_slots()
-    admission = admit(draft)
-    return _finish(draft, admission)
+    return draft
 
 
 def _finish(draft: Draft, admission: Admission) -> Plan:

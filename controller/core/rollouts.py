@@ -157,7 +157,7 @@ def _why_it_leaves(draft: Draft, group: ClusterGroup, name: str, record: Cluster
     if not isinstance(reading, Reading) or not reading.settled:
         return None
     if record.state is ClusterState.PENDING and reading.release >= group.target:
-        return "on target by other hands" if runs(reading, group.target) else f"ahead of target: {reading.highest}"
+        return "on target already" if runs(reading, group.target) else f"ahead of target: {reading.highest}"
     if record.state in _REACHED and reading.release < group.target:
         _note_change(draft, group, name, reading)
         return f"changed by others: it runs {reading.release}"

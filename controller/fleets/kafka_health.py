@@ -70,14 +70,19 @@ class Answers:
 
 
 class KafkaBrokers:
-    """Asks the brokers of a cluster, all questions together within ``limit_seconds`` and what the last one takes."""
+    """Asks the brokers of a cluster; no question is put later than ``within_seconds`` after the first."""
 
-    def __init__(self, limit_seconds: float) -> None:
-        self.limit_seconds = limit_seconds
+    def __init__(self, within_seconds: float) -> None:
+        self._within_seconds = within_seconds
+
+    @property
+    def limit_seconds(self) -> float:
+        """How long one cluster may take, its last question included."""
+        return self._within_seconds + _REQUEST_SECONDS_MAX
 
     def ask(self, brokers: Sequence[BrokerAddress]) -> Answers:
         """Return what ``brokers`` say; ObservationError where none answers, or none in time."""
-        deadline = time.monotonic() + self.limit_seconds
+        deadline = time.monotonic() + self._within_seconds
         lines: dict[int, Minor] = {}
         whys: list[str] = []
         answers: Answers | None = None

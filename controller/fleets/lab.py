@@ -27,8 +27,8 @@ READERS_MAX = 8
 SILENT_AFTER = timedelta(seconds=30)
 """The operator speaks every 5 seconds; after this long it is taken for dead."""
 
-_GRACE_SECONDS = 10.0
-"""What the last question put to a cluster may take beyond its time limit, and some."""
+_FILES_SECONDS = 1.0
+"""What reading a cluster's files may take."""
 
 
 class Brokers(Protocol):
@@ -83,7 +83,7 @@ class LabSource:
             raise ObservationError(f"source {self._name}: {error}") from error
         futures = {name: self._readers.submit(self._read_cluster, name, full, now) for name in names}
         rounds = -(-len(names) // READERS_MAX)
-        wait(futures.values(), timeout=rounds * (self._brokers.limit_seconds + _GRACE_SECONDS))
+        wait(futures.values(), timeout=rounds * (self._brokers.limit_seconds + _FILES_SECONDS))
         observed = (self._observed(name, future) for name, future in futures.items())
         return SourceReading(self._name, {cluster.name: cluster for cluster in observed if cluster is not None})
 

@@ -11,7 +11,9 @@ import math
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +30,8 @@ OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 _REMOTE_COMMANDS = frozenset({"fetch", "ls-remote", "push"})
 _KEPT_VARIABLES = frozenset({"GIT_EXEC_PATH", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"})
 _NOWHERE = "/dev/null"
+
+_shared_deadline: ContextVar[float | None] = ContextVar("_shared_deadline", default=None)
 
 _CONFIGURATION = {
     "core.hooksPath": _NOWHERE,
@@ -73,6 +77,25 @@ class GitCommand:
             | _as_environment({**_CONFIGURATION, **silent, **remote.configuration()})
         )
 
+    @contextlib.contextmanager
+    def sharing_limit(self) -> Iterator[None]:
+        """Let all commands that this thread runs in the block share one time limit, in the place of one each.
+
+        A block within a block has no more than what the outer one has left.
+        """
+        token = _shared_deadline.set(time.monotonic() + self.seconds_left)
+        try:
+            yield
+        finally:
+            _shared_deadline.reset(token)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the next command may take."""
+        deadline = _shared_deadline.get()
+        shared = self.limit_seconds if deadline is None else max(0.0, deadline - time.monotonic())
+        return min(self.limit_seconds, shared)
+
     def run(self, *arguments: str, git_dir: Path | None = None, stdin: bytes = b"") -> str:
         """Run ``git ARGUMENTS`` and return what it printed, as text without the last line end. See ``run_bytes``."""
         return self.run_bytes(*arguments, git_dir=git_dir, stdin=stdin).decode(errors="replace").removesuffix("\n")
@@ -92,10 +115,12 @@ class GitCommand:
         fails or takes longer than the time limit, SettingsError where this machine has no Git.
         """
         environment = self._talking if arguments[0] in _REMOTE_COMMANDS else self._local
+        if not self.seconds_left:
+            raise self._too_slow(arguments[0])
         with _input(stdin) as given:
             process = _start(arguments, {**environment, "GIT_DIR": str(git_dir or _NOWHERE)}, given)
         try:
-            output, words = collect(process, self.limit_seconds, output_bytes_max)
+            output, words = collect(process, self.seconds_left, output_bytes_max)
         except TimeoutError:
             raise self._too_slow(arguments[0]) from None
         except TooMuchOutput:
@@ -108,14 +133,16 @@ class GitCommand:
         return output
 
     def _too_slow(self, command: str) -> GitError:
-        sentence = f"git {command} did not end within its time limit of {self.limit_seconds:g} s and was ended"
+        sentence = f"git {command} did not end within the time limit of {self.limit_seconds:g} s"
         where = "network and server" if command in _REMOTE_COMMANDS else "the disk of the cache directory"
         return GitError(GitFault.TIME_LIMIT, f"{self.remote.url}: {sentence}; look at {where}, or raise the limit")
 
     def _failed(self, command: str, output: bytes, words: bytes) -> GitError:
         if command in _REMOTE_COMMANDS:
-            told = words + output if command == "push" else words  # a push tells on stdout which refs were rejected
-            return fault_of(told.decode(errors="replace"), self.remote)
+            # A push tells on stdout which refs were rejected, where it is asked to.
+            is_push = command == "push"
+            told = (words + output if is_push else words).decode(errors="replace")
+            return fault_of(told, self.remote, is_push=is_push)
         told_here = said(words.decode(errors="replace"), self.remote)
         return GitError(GitFault.LOCAL, f"git {command} failed in our own copy of {self.remote.url}: {told_here}")
 

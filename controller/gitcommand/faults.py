@@ -72,7 +72,7 @@ _KNOWN: tuple[tuple[GitFault, str, str], ...] = (
     ),
     (
         GitFault.NO_REF,
-        r"couldn't find remote ref|not our ref|no such remote ref",
+        r"couldn't find remote ref|not our ref|not allow request for unadvertised object",
         "the branch or revision asked for is not there (any more)",
     ),
     (
@@ -86,14 +86,8 @@ _KNOWN: tuple[tuple[GitFault, str, str], ...] = (
         "the remote redirects elsewhere, and credentials are not sent on; use the new address",
     ),
     (
-        GitFault.CONFLICT,
-        r"\[rejected\]|cannot lock ref|failed to update ref|incorrect old value provided|fetch first",
-        "somebody else pushed meanwhile",
-    ),
-    (GitFault.REFUSED, r"\[remote rejected\]|remote unpack failed", "the remote refused the push"),
-    (
         GitFault.UNREACHABLE,
-        r"returned error: (429|5\d\d)",
+        r"returned error: (429|5\d\d)|remote error:",
         "the server answers, but not this; looking again helps once it is well",
     ),
     (
@@ -109,15 +103,25 @@ _KNOWN: tuple[tuple[GitFault, str, str], ...] = (
 )
 """In the order of asking: the first whose words Git used counts."""
 
+_PUSHES: tuple[tuple[GitFault, str, str], ...] = (
+    (
+        GitFault.CONFLICT,
+        r"\[rejected\]|cannot lock ref|failed to update ref|incorrect old value provided",
+        "somebody else pushed meanwhile",
+    ),
+    (GitFault.REFUSED, r"\[remote rejected\]|remote unpack failed", "the remote refused the push"),
+)
+"""Before the others, where a push failed."""
+
 _NO_CREDENTIALS = re.compile(r"could not read (Username|Password)|Authentication failed|returned error: 401")
 _TALKS_TO_REMOTE_ONLY = re.compile(r"Could not read from remote repository|fatal: protocol error|bad line length")
 
 
-def fault_of(words: str, remote: GitRemote) -> GitError:
-    """Return the error for a command that failed with ``words`` on stderr (and stdout, for a push)."""
+def fault_of(words: str, remote: GitRemote, *, is_push: bool) -> GitError:
+    """Return the error for a command that talked to ``remote`` and failed with ``words``."""
     if _NO_CREDENTIALS.search(words):
         return GitError(GitFault.DENIED, f"{remote.url}: {_unauthorised(remote)}")
-    for fault, pattern, sentence in _KNOWN:
+    for fault, pattern, sentence in (*(_PUSHES if is_push else ()), *_KNOWN):
         if re.search(pattern, words):
             return GitError(fault, f"{remote.url}: {sentence} (git: {said(words, remote)})")
     fault = GitFault.UNREACHABLE if _TALKS_TO_REMOTE_ONLY.search(words) else GitFault.LOCAL

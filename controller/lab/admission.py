@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 
 from controller.errors import LabError
 from controller.lab.features import refusal_of_level
-from controller.lab.layout import WantedFile
 from controller.lab.releases import Release
 from controller.lab.rolling import Node
+from controller.lab.toolchain import Stopped
+from controller.labfiles import WantedFile
 
 REFUSAL_SECONDS = 60.0
 """A refused release is looked at again so often: an index or the network may have been mended."""
@@ -39,7 +40,7 @@ class Admission:
         ``level`` is the finalized metadata.version as last seen, None while nobody saw it. ``provide`` fetches a
         release or raises LabError.
         """
-        if all(wanted.release in {node.assigned, node.running} for node in nodes):
+        if all(wanted.release == (node.running or node.assigned) for node in nodes):
             self.refusal = None
             return wanted.release
         if level is None:
@@ -49,6 +50,8 @@ class Admission:
             return None
         try:
             self._judge(wanted.release, level, provide)
+        except Stopped:
+            return None
         except LabError as error:
             self.refusal = str(error)
             self._refused = (wanted.generation, time.monotonic() + REFUSAL_SECONDS)

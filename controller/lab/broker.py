@@ -12,11 +12,11 @@ import os
 from pathlib import Path
 
 from controller.errors import LabError
-from controller.lab.files import write_broker
-from controller.lab.layout import BrokerFile, BrokerPlace, ClusterFile, ProcessRecord, broker_folder
 from controller.lab.processes import Program, start
+from controller.lab.records import BrokerFile, ProcessRecord, broker_folder, write_broker
 from controller.lab.releases import Installation, Release
 from controller.lab.toolchain import run_bounded
+from controller.labfiles import BrokerPlace, ClusterFile
 
 FORMAT_SECONDS_MAX = 60.0
 """Seconds as seen: 1.2."""
@@ -108,6 +108,7 @@ def format_broker(cluster_dir: Path, cluster: ClusterFile, place: BrokerPlace, i
         argv = installation.command("-Xmx96m", *_logging_option(folder, installation.release), main=tool)
         ended = run_bounded(
             (*argv, "format", "-t", cluster.cluster_id, "-c", str(folder / "server.properties")),
+            environ=installation.environ,
             folder=folder,
             seconds_max=FORMAT_SECONDS_MAX,
         )
@@ -128,7 +129,7 @@ def start_broker(cluster_dir: Path, cluster: ClusterFile, place: BrokerPlace, in
     def record(process: ProcessRecord) -> None:
         write_broker(cluster_dir, place.id, BrokerFile(str(release), str(release), process))
 
-    start(Program(argv, folder, folder / "logs" / "output.log", os.environ), record)
+    start(Program(argv, folder, folder / "logs" / "output.log", installation.environ), record)
 
 
 def last_words(cluster_dir: Path, broker_id: int) -> str:
@@ -142,12 +143,16 @@ def last_words(cluster_dir: Path, broker_id: int) -> str:
 
 
 def _write_configuration(folder: Path, cluster: ClusterFile, place: BrokerPlace, release: Release) -> None:
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
-    (folder / "data").mkdir(exist_ok=True)
-    (folder / "server.properties").write_text(_java_escapes(server_properties(folder, cluster, place)), "ascii")
-    logging = _LOG4J1 if release.major < 4 else _LOG4J2
-    text = logging.format(file=folder / "logs" / "server.log", megabytes=LOG_MEGABYTES_MAX, backups=LOG_FILES_MAX)
-    (folder / "logging.properties").write_text(_java_escapes(text), "ascii")
+    logging = (_LOG4J1 if release.major < 4 else _LOG4J2).format(
+        file=folder / "logs" / "server.log", megabytes=LOG_MEGABYTES_MAX, backups=LOG_FILES_MAX
+    )
+    try:
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        (folder / "data").mkdir(exist_ok=True)
+        (folder / "server.properties").write_text(_java_escapes(server_properties(folder, cluster, place)), "ascii")
+        (folder / "logging.properties").write_text(_java_escapes(logging), "ascii")
+    except OSError as error:
+        raise LabError(f"{folder}: its configuration cannot be written: {error.strerror}") from error
 
 
 def server_properties(folder: Path, cluster: ClusterFile, place: BrokerPlace) -> str:

@@ -13,12 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
-from kafka.net.compat import KafkaNetClient
-
 from controller.errors import LabError
-from controller.lab.layout import BrokerPlace
+from controller.labfiles import BrokerPlace
 
 CONNECT_SECONDS_MAX = 1.0
 REQUEST_MS_MAX = 5000
@@ -59,6 +55,8 @@ class ClusterView:
 
 def look_at_cluster(brokers: Sequence[BrokerPlace]) -> ClusterView:
     """Ask the cluster; ClusterUnreachable when it does not answer within a few seconds."""
+    from kafka.errors import KafkaError
+
     answering = {broker.id: f"{broker.host}:{broker.port}" for broker in brokers if _accepts(broker)}
     if not answering:
         raise ClusterUnreachable("no broker accepts connections")
@@ -87,30 +85,28 @@ def _accepts(broker: BrokerPlace) -> bool:
 @contextmanager
 def _client(bootstrap: Sequence[str]) -> Iterator[Any]:
     """An admin client; closed also when its constructor fails, which by itself leaves a thread behind (3.0.12)."""
+    from kafka import KafkaAdminClient
+    from kafka.errors import KafkaError
+
     made: list[Any] = []
 
     def make(**config: Any) -> Any:  # noqa: ANN401 - a third party's types
-        made.append(KafkaNetClient(**config))
+        made.append(KafkaAdminClient.DEFAULT_CONFIG["kafka_client"](**config))
         return made[-1]
 
     try:
-        client = KafkaAdminClient(
+        yield KafkaAdminClient(
             bootstrap_servers=list(bootstrap),
             client_id="wavefleet-lab-operator",
             request_timeout_ms=REQUEST_MS_MAX,
             bootstrap_timeout_ms=BOOTSTRAP_MS_MAX,
             kafka_client=make,
         )
-    except BaseException:
+    finally:
+        # Not client.close(): where its constructor failed there is no client, and its thread would stay.
         for network in made:
             with contextlib.suppress(KafkaError, OSError):
                 network.close()
-            network._manager._net.stop(timeout_ms=REQUEST_MS_MAX)  # noqa: SLF001 - there is no public way
-        raise
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def _view(answering: frozenset[int], cluster: Any, topics: Any, quorum: Any, features: Any) -> ClusterView:  # noqa: ANN401 - a third party's types

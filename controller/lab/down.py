@@ -12,9 +12,9 @@ import signal
 from pathlib import Path
 
 from controller.errors import LabError
-from controller.lab.files import locked, read_broker, read_cluster, read_lab, read_process
-from controller.lab.layout import ProcessRecord, broker_folder, cluster_folder, operator_file
 from controller.lab.processes import is_running, send, wait_until_ended
+from controller.lab.records import ProcessRecord, broker_folder, locked, operator_file, read_broker, read_process
+from controller.labfiles import cluster_folder, read_cluster, read_lab
 
 LOCK_WAIT_SECONDS = 10.0
 OPERATOR_SECONDS_MAX = 20.0
@@ -35,20 +35,20 @@ _LAB_FILES = (
 _CLUSTER_FILES = ("wanted.json", "wanted.lock", "status.json", "cluster.json")
 
 
-def lab_down(directory: Path, *, remove_data: bool = False) -> None:
-    """Stop the lab in ``directory``; with ``remove_data`` also delete what it made there.
+def lab_down(directory: Path, *, remove_files: bool = False) -> None:
+    """Stop the lab in ``directory``; with ``remove_files`` also delete what it made there.
 
     Calling it again does nothing more; LabError when there is no lab, or a process does not end even when killed.
     """
     directory = directory.resolve()
-    if remove_data and not directory.exists():
+    if remove_files and not directory.exists():
         return
     read_lab(directory)
     with locked(directory / "lab.lock", wait_seconds=LOCK_WAIT_SECONDS):
         operator = read_process(operator_file(directory))
         _end([operator] if operator else [], seconds_max=OPERATOR_SECONDS_MAX)
         _end(_brokers(directory), seconds_max=BROKERS_SECONDS_MAX)
-        if remove_data:
+        if remove_files:
             _remove(directory)
 
 

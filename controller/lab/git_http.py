@@ -236,7 +236,7 @@ class GitRequestHandler(BaseHTTPRequestHandler):
             return
         with tempfile.TemporaryFile() as body:
             if self.take_body(body):
-                with self.git.running(self._environment(_size(body)), body) as output:
+                with self.git.running(self._environment(os.fstat(body.fileno()).st_size), body) as output:
                     self._relay(output)
 
     def take_body(self, body: IO[bytes]) -> bool:
@@ -290,8 +290,7 @@ class GitRequestHandler(BaseHTTPRequestHandler):
         }
         if export.credentials is not None:
             environment["REMOTE_USER"] = export.credentials.user
-        protocol = self.headers.get("Git-Protocol", "")
-        if _GIT_PROTOCOL.fullmatch(protocol):
+        if _GIT_PROTOCOL.fullmatch(protocol := self.headers.get("Git-Protocol", "")):
             environment["GIT_PROTOCOL"] = protocol
         return environment
 
@@ -368,10 +367,6 @@ def _copy_chunks(source: BufferedIOBase, target: IO[bytes]) -> None:
         if source.readline(_LINE_BYTES_MAX) in (b"\r\n", b"\n", b""):
             return
     raise ValueError("too many trailers")
-
-
-def _size(body: IO[bytes]) -> int:
-    return os.fstat(body.fileno()).st_size
 
 
 def _read_headers(output: IO[bytes]) -> dict[str, str] | None:

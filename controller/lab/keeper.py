@@ -11,7 +11,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -19,26 +19,13 @@ from controller.errors import LabError
 from controller.lab.admission import Admission
 from controller.lab.broker import last_words, start_broker
 from controller.lab.cluster_view import ClusterUnreachable, ClusterView, look_at_cluster
-from controller.lab.files import read_broker, read_status, read_wanted, write_broker
-from controller.lab.layout import BrokerFile, BrokerPlace, ClusterFile, OperatorState, ProcessRecord, WantedFile
 from controller.lab.processes import is_running, send
-from controller.lab.releases import Release, provide_release
+from controller.lab.records import BrokerFile, ProcessRecord, read_broker, write_broker
+from controller.lab.releases import Release, ReleaseCache
 from controller.lab.rolling import Assign, Move, Node, Rest, Situation, Start, StopForRoll, next_move
 from controller.lab.status_writer import StatusWriter
 from controller.lab.toolchain import Stop
-
-STOP_TROUBLE_SECONDS = 60.0
-"""A controlled shutdown takes 3 to 5 seconds; after this long it is reported as trouble."""
-STOP_KILL_SECONDS = 330.0
-"""Only after this long is a broker that does not end killed: Kafka gives its own controlled shutdown 5 minutes."""
-MOVE_TROUBLE_SECONDS = 120.0
-"""A move that changes nothing for this long is reported as trouble; it goes on all the same."""
-STARTS_TROUBLE = 3
-"""So many starts in a row that came to nothing are reported as trouble."""
-START_PAUSE_SECONDS_MAX = 60.0
-"""Between two such starts; the pause doubles up to this."""
-REST_SECONDS = 5.0
-"""While nothing is to be done, the cluster itself is asked only so often; processes and files at every look."""
+from controller.labfiles import BrokerPlace, ClusterFile, OperatorState, WantedFile, read_status, read_wanted
 
 _LOG = logging.getLogger("wavefleet.lab.operator")
 
@@ -58,16 +45,47 @@ class Seen:
         return all(node.running is not None and not node.stopping for node in self.nodes)
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a keeper waits for what; seconds."""
+
+    stop_trouble_seconds: float = 60.0
+    """A controlled shutdown takes 3 to 5 seconds; after this long it is reported as trouble."""
+    stop_kill_seconds: float = 330.0
+    """Only after this long is a broker that does not end killed: Kafka gives its own controlled shutdown 5 minutes."""
+    move_trouble_seconds: float = 120.0
+    """A move that changes nothing for this long is reported as trouble; it goes on all the same."""
+    starts_trouble: int = 3
+    """So many starts in a row that came to nothing are reported as trouble."""
+    start_pause_seconds: float = 2.0
+    """After a start that came to nothing; doubled with each further one."""
+    start_pause_seconds_max: float = 60.0
+    rest_seconds: float = 5.0
+    """While nothing is to be done, the cluster itself is asked only so often; processes and files at every look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a keeper needs from outside its cluster."""
+
+    releases: ReleaseCache
+    now: Callable[[], datetime]
+    stop: Stop
+    """Asked in long waits; true when the operator is to leave."""
+    patience: Patience = field(default_factory=Patience)
+
+
 class ClusterKeeper:
     """The operator of one cluster. One thread uses it; the lab's lock sees to it that there is one keeper only."""
 
-    def __init__(self, cluster_dir: Path, cluster: ClusterFile, *, now: Callable[[], datetime], stop: Stop) -> None:
+    def __init__(self, cluster_dir: Path, cluster: ClusterFile, surroundings: Surroundings) -> None:
         before = read_status(cluster_dir)
         self._dir = cluster_dir
         self._cluster = cluster
-        self._stop = stop
+        self._around = surroundings
+        self._patience = surroundings.patience
         self._admission = Admission()
-        self._writer = StatusWriter(cluster_dir, now=now, level=before.metadata_level if before else None)
+        self._writer = StatusWriter(cluster_dir, now=surroundings.now, level=before.metadata_level if before else None)
         self._stop_asked: dict[int, float] = {}
         self._started: dict[int, float] = {}
         self._unproven: dict[int, int] = {}
@@ -76,7 +94,7 @@ class ClusterKeeper:
 
     def look(self) -> None:
         """Look once and make at most one move; LabError when a file, a program or a process gives trouble."""
-        seen = self._see()
+        seen = self._see(read_wanted(self._dir))
         if self._at_rest and self._at_rest[0] == seen and time.monotonic() < self._at_rest[1]:
             self._writer.repeat()
             return
@@ -87,15 +105,18 @@ class ClusterKeeper:
         self._writer.write(seen.wanted, seen.nodes, seen.processes, *self._verdict(seen, move))
         self._make(move, seen)
         if isinstance(move, Rest):
-            self._at_rest = (seen, time.monotonic() + REST_SECONDS)
+            self._at_rest = (seen, time.monotonic() + self._patience.rest_seconds)
 
     def say_trouble(self, sentence: str) -> None:
-        """Put ``sentence`` into the status as trouble, as far as the files can be read."""
-        seen = self._see()
+        """Put ``sentence`` into the status as trouble; LabError when the brokers' own files cannot be read either."""
+        try:
+            wanted = read_wanted(self._dir)
+        except LabError:
+            wanted = WantedFile(generation=0, release="")
+        seen = self._see(wanted)
         self._writer.write(seen.wanted, seen.nodes, seen.processes, OperatorState.FAILED, sentence)
 
-    def _see(self) -> Seen:
-        wanted = read_wanted(self._dir)
+    def _see(self, wanted: WantedFile) -> Seen:
         pairs = tuple(self._see_broker(place, wanted) for place in self._cluster.brokers)
         return Seen(wanted, tuple(node for node, _ in pairs), tuple(process for _, process in pairs))
 
@@ -131,9 +152,9 @@ class ClusterKeeper:
 
         def stop() -> bool:
             self._writer.repeat()  # asked all along a fetch: its seconds must not look like a dead operator
-            return self._stop()
+            return self._around.stop()
 
-        provide_release(release, progress=progress, stop=stop)
+        self._around.releases.provide(release, progress=progress, stop=stop)
 
     def _verdict(self, seen: Seen, move: Move) -> tuple[OperatorState, str]:
         trouble = self._trouble(seen, move)
@@ -142,7 +163,7 @@ class ClusterKeeper:
         if trouble:
             return OperatorState.FAILED, trouble
         if isinstance(move, Rest):
-            return OperatorState.READY, f"{len(seen.nodes)} of {len(seen.nodes)} brokers run {seen.wanted.release}"
+            return OperatorState.READY, f"every broker runs {seen.wanted.release} and is in sync"
         return OperatorState.ROLLING, str(move)
 
     def _trouble(self, seen: Seen, move: Move) -> str | None:
@@ -151,16 +172,16 @@ class ClusterKeeper:
             self._move = (str(move), moment)
             _LOG.info("%s: %s", self._cluster.name, move)
         for node in seen.nodes:
-            if node.running is None and node.starts_failed >= STARTS_TROUBLE:
+            if node.running is None and node.starts_failed >= self._patience.starts_trouble:
                 words = last_words(self._dir, node.id)
                 return f"broker {node.id} ended {node.starts_failed} times after its start on {node.assigned}: {words}"
-            if node.stopping and moment - self._stop_asked[node.id] > STOP_TROUBLE_SECONDS:
+            if node.stopping and moment - self._stop_asked[node.id] > self._patience.stop_trouble_seconds:
+                waited = f"{self._patience.stop_trouble_seconds:g} seconds after it was asked to by SIGTERM"
                 return (
-                    f"broker {node.id} has not ended {STOP_TROUBLE_SECONDS:g} seconds after it was asked to"
-                    f" (SIGTERM); it is killed after {STOP_KILL_SECONDS:g}"
+                    f"broker {node.id} has not ended {waited}; it is killed after {self._patience.stop_kill_seconds:g}"
                 )
-        if not isinstance(move, Rest) and moment - self._move[1] > MOVE_TROUBLE_SECONDS:
-            return f"{move} for more than {MOVE_TROUBLE_SECONDS:g} seconds"
+        if not isinstance(move, Rest) and moment - self._move[1] > self._patience.move_trouble_seconds:
+            return f"{move} for more than {self._patience.move_trouble_seconds:g} seconds"
         return None
 
     def _make(self, move: Move, seen: Seen) -> None:
@@ -191,19 +212,22 @@ class ClusterKeeper:
 
     def _start(self, broker_id: int, seen: Seen) -> None:
         failed = self._unproven.get(broker_id, 0)
-        pause = min(START_PAUSE_SECONDS_MAX, 2.0**failed) if failed else 0.0
+        patience = self._patience
+        pause = min(patience.start_pause_seconds_max, patience.start_pause_seconds * 2 ** (failed - 1)) if failed else 0
         if time.monotonic() < self._started.get(broker_id, 0.0) + pause:
             return
         assigned = next(node.assigned for node in seen.nodes if node.id == broker_id)
         place = next(place for place in self._cluster.brokers if place.id == broker_id)
-        installation = provide_release(Release.parse(assigned), progress=_LOG.info, stop=self._stop)
+        installation = self._around.releases.provide(
+            Release.parse(assigned), progress=_LOG.info, stop=self._around.stop
+        )
         self._started[broker_id] = time.monotonic()
         self._unproven[broker_id] = failed + 1
         start_broker(self._dir, self._cluster, place, installation)
 
     def _kill_what_never_ends(self, seen: Seen) -> None:
         for node in seen.nodes:
-            if node.stopping and time.monotonic() - self._stop_asked[node.id] > STOP_KILL_SECONDS:
+            if node.stopping and time.monotonic() - self._stop_asked[node.id] > self._patience.stop_kill_seconds:
                 _LOG.warning("%s: broker %d is killed: it did not end", self._cluster.name, node.id)
                 self._send(node.id, signal.SIGKILL)
 

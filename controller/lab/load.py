@@ -24,9 +24,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError, TopicAlreadyExistsError
-
 from controller.errors import LabError
 from controller.lab.broker import replication_of
 
@@ -79,6 +76,9 @@ class Load:
 
     def write_until(self, stop: threading.Event) -> LoadSummary:
         """Write until ``stop`` is set and everything sent is answered; LabError when the cluster cannot be reached."""
+        from kafka import KafkaProducer
+        from kafka.errors import KafkaError
+
         _make_topic(self._bootstrap, self._topic)
         try:
             producer = KafkaProducer(
@@ -112,6 +112,8 @@ class Load:
             self._send(producer, number)
 
     def _send(self, producer: Any, number: int) -> None:  # noqa: ANN401 - a third party's type
+        from kafka.errors import KafkaError
+
         record = f"{self._run}-{number}"
         self._counts["sent"] += 1
         with contextlib.suppress(KafkaError):  # no metadata or no memory in time: never acknowledged
@@ -128,6 +130,8 @@ def verify(bootstrap: str, topic: str, acked_file: Path) -> LoadReport:
 
     Raises LabError when the file is missing or the topic cannot be read to its end.
     """
+    from kafka.errors import KafkaError
+
     acknowledged = set(_acknowledged(acked_file))
     try:
         found = Counter(record for record in _records(bootstrap, topic) if record in acknowledged)
@@ -152,6 +156,8 @@ def _acknowledged(acked_file: Path) -> Iterator[str]:
 
 def _records(bootstrap: str, topic: str) -> Iterator[str]:
     """Every record that is in the topic now."""
+    from kafka import KafkaConsumer, TopicPartition
+
     consumer = KafkaConsumer(
         bootstrap_servers=bootstrap.split(","),
         group_id=None,
@@ -177,6 +183,9 @@ def _records(bootstrap: str, topic: str) -> Iterator[str]:
 
 def _make_topic(bootstrap: str, topic: str) -> None:
     """Make the topic, with as many copies as the cluster allows, unless it is there."""
+    from kafka import KafkaAdminClient
+    from kafka.errors import KafkaError, TopicAlreadyExistsError
+
     try:
         client = KafkaAdminClient(
             bootstrap_servers=bootstrap.split(","),

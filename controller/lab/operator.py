@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from controller.errors import LabError
-from controller.lab.files import read_clusters, take_lock
-from controller.lab.keeper import ClusterKeeper
-from controller.lab.layout import ClusterFile, cluster_folder, lab_file
+from controller.lab.keeper import ClusterKeeper, Surroundings
+from controller.lab.records import take_lock
+from controller.lab.releases import ReleaseCache
+from controller.lab.toolchain import Stopped
+from controller.labfiles import ClusterFile, cluster_folder, lab_file, read_clusters
 
 LOOK_SECONDS = 0.5
 """Between two looks at a cluster."""
@@ -29,7 +33,7 @@ TROUBLE_SECONDS = 5.0
 CLUSTERS_SECONDS = 1.0
 """Between two looks for new clusters."""
 LEAVE_SECONDS_MAX = 10.0
-"""How long a thread may take to end at SIGTERM; a roll in the middle is continued by the next operator."""
+"""How long the threads together may take to end at SIGTERM; a roll in the middle is continued by the next operator."""
 LOCK_WAIT_SECONDS = 5.0
 """A killed operator's lock is free at once; one that is leaving needs a moment."""
 LOG_BYTES_MAX = 1024 * 1024
@@ -67,8 +71,9 @@ def _keep_all(directory: Path, stop: threading.Event) -> None:
                 threads[cluster.name] = threading.Thread(target=_keep, args=arguments, daemon=True)
                 threads[cluster.name].start()
         stop.wait(CLUSTERS_SECONDS)
+    limit = time.monotonic() + LEAVE_SECONDS_MAX
     for thread in threads.values():
-        thread.join(LEAVE_SECONDS_MAX)
+        thread.join(max(0.0, limit - time.monotonic()))
     _LOG.info("leaving; the brokers go on")
 
 
@@ -81,12 +86,15 @@ def _clusters(directory: Path) -> tuple[ClusterFile, ...]:
 
 
 def _keep(cluster_dir: Path, cluster: ClusterFile, stop: threading.Event) -> None:
+    surroundings = Surroundings(ReleaseCache.of_user(os.environ), now=_now, stop=stop.is_set)
     keeper: ClusterKeeper | None = None
     while not stop.is_set():
         pause = LOOK_SECONDS
         try:
-            keeper = keeper or ClusterKeeper(cluster_dir, cluster, now=_now, stop=stop.is_set)
+            keeper = keeper or ClusterKeeper(cluster_dir, cluster, surroundings)
             keeper.look()
+        except Stopped:
+            return
         except Exception as error:  # noqa: BLE001 - one cluster's trouble, even a bug, must not end the keeping of it
             pause = TROUBLE_SECONDS
             _say(keeper, cluster.name, error)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import LabError
-from controller.lab.layout import ProcessRecord
+from controller.lab.records import ProcessRecord
 
 LOOK_SECONDS = 0.1
 """Between two looks at a process that is to end."""

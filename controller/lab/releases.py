@@ -11,12 +11,12 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import LabError
-from controller.lab.files import locked
+from controller.lab.records import locked
 from controller.lab.toolchain import Stop, find_java, find_maven, never, run_bounded
 
 FETCH_SECONDS_MAX = 300.0
@@ -37,6 +37,7 @@ _MAVEN_BOILERPLATE = (
     "For more information",
     "After correcting",
 )
+_LEFTOVER = ".fetch-"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LINE_CHARACTERS_MAX = 400
 
@@ -96,61 +97,74 @@ class Installation:
     libs: Path
     """The folder with its jars."""
     java: Path
+    environ: Mapping[str, str]
+    """What its programs are started with."""
 
     def command(self, *options: str, main: str) -> tuple[str, ...]:
         """The command line that runs the class ``main`` of this release."""
         return (str(self.java), *options, "-cp", str(self.libs / "*"), main)
 
 
-def cache_folder() -> Path:
-    """Where fetched releases lie: ``$XDG_CACHE_HOME``, else ``~/.cache``, ``/wavefleet/kafka``."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG base directory specification says that a relative path is to be ignored.
-    root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
-    return root / "wavefleet" / "kafka"
+@dataclass(frozen=True, slots=True)
+class ReleaseCache:
+    """The fetched releases of one user, and the means to fetch another."""
 
+    folder: Path
+    environ: Mapping[str, str]
+    """Where Java and Maven are looked for: JAVA_HOME, MAVEN_HOME, PATH."""
 
-def provide_release(release: Release, *, progress: Callable[[str], None], stop: Stop = never) -> Installation:
-    """The release, fetched if it is not in the cache, with a Java that can run it.
+    @classmethod
+    def of_user(cls, environ: Mapping[str, str]) -> ReleaseCache:
+        """The cache in ``$XDG_CACHE_HOME``, else ``~/.cache``, ``/wavefleet/kafka``."""
+        base = environ.get("XDG_CACHE_HOME", "")
+        # The XDG base directory specification says that a relative path is to be ignored.
+        root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
+        return cls(root / "wavefleet" / "kafka", environ)
 
-    Raises LabError when Java or Maven is missing, Java is too old, or Maven cannot fetch the release.
-    """
-    if os.pathsep in str(cache_folder()):
-        raise LabError(
-            f"{cache_folder()}: found {os.pathsep!r} in the path, which Java cannot read; set XDG_CACHE_HOME"
-        )
-    java = find_java(os.environ, oldest=release.java_oldest, purpose=f"Apache Kafka {release}")
-    folder = cache_folder() / str(release)
-    if not folder.is_dir():
-        _fetch(release, folder, progress, stop)
-    return Installation(release, folder / "libs", java)
+    def provide(self, release: Release, *, progress: Callable[[str], None], stop: Stop = never) -> Installation:
+        """The release, fetched if it is not in the cache, with a Java that can run it.
 
+        Raises LabError when Java or Maven is missing, Java is too old, or Maven cannot fetch the release.
+        """
+        if os.pathsep in str(self.folder):
+            raise LabError(f"{self.folder}: found {os.pathsep!r}, which Java cannot read; set XDG_CACHE_HOME elsewhere")
+        java = find_java(self.environ, oldest=release.java_oldest, purpose=f"Apache Kafka {release}")
+        place = self.folder / str(release)
+        if not place.is_dir():
+            self._fetch(release, place, progress, stop)
+        return Installation(release, place / "libs", java, self.environ)
 
-def _fetch(release: Release, folder: Path, progress: Callable[[str], None], stop: Stop) -> None:
-    maven = find_maven(os.environ)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LabError(f"{folder.parent}: cannot be made: {error.strerror}; set XDG_CACHE_HOME elsewhere") from error
-    # One fetch at a time, of any release: two Mavens may not write one local repository at once.
-    with locked(folder.parent / "fetch.lock", wait_seconds=FETCH_SECONDS_MAX, stop=stop):
-        if folder.is_dir():
-            return
-        _remove_leftovers(folder.parent)
-        progress(f"fetching Apache Kafka {release} by Maven")
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-", ignore_cleanup_errors=True) as temporary:
-            _run_maven(maven, release, Path(temporary), stop)
-            (Path(temporary) / "complete").rename(folder)
+    def _fetch(self, release: Release, place: Path, progress: Callable[[str], None], stop: Stop) -> None:
+        maven = find_maven(self.environ)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LabError(f"{self.folder}: cannot be made: {error.strerror}; set XDG_CACHE_HOME elsewhere") from error
+        # One fetch at a time, of any release: two Mavens may not write one local repository at once.
+        with locked(self.folder / "fetch.lock", wait_seconds=FETCH_SECONDS_MAX, stop=stop):
+            if place.is_dir():
+                return
+            self._remove_leftovers()
+            progress(f"fetching Apache Kafka {release} by Maven")
+            with tempfile.TemporaryDirectory(dir=self.folder, prefix=_LEFTOVER, ignore_cleanup_errors=True) as work:
+                self._run_maven(maven, release, Path(work), stop)
+                (Path(work) / "complete").rename(place)
 
+    def _run_maven(self, maven: Path, release: Release, work: Path, stop: Stop) -> None:
+        (work / "pom.xml").write_text(_pom(release), encoding="utf-8")
+        # -U: Maven would else remember for a day that a release was missing.
+        argv = (str(maven), "-B", "-q", "-U", _COPY_GOAL, "-DoutputDirectory=complete/libs", "-DincludeScope=runtime")
+        ended = run_bounded(argv, environ=self.environ, folder=work, seconds_max=FETCH_SECONDS_MAX, stop=stop)
+        if ended.code != 0:
+            raise LabError(f"Apache Kafka {release}: Maven cannot fetch it: {last_maven_line(ended.output)}")
+        jar = f"kafka_2.13-{release}.jar"
+        if not (work / "complete" / "libs" / jar).is_file():
+            raise LabError(f"Apache Kafka {release}: Maven fetched no {jar}; look at its settings.xml")
 
-def _run_maven(maven: Path, release: Release, work: Path, stop: Stop) -> None:
-    (work / "pom.xml").write_text(_pom(release), encoding="utf-8")
-    argv = (str(maven), "-B", "-q", "-U", _COPY_GOAL, "-DoutputDirectory=complete/libs", "-DincludeScope=runtime")
-    ended = run_bounded(argv, folder=work, seconds_max=FETCH_SECONDS_MAX, stop=stop)
-    if ended.code != 0:
-        raise LabError(f"Apache Kafka {release}: Maven cannot fetch it: {last_maven_line(ended.output)}")
-    if not (work / "complete" / "libs" / f"kafka_2.13-{release}.jar").is_file():
-        raise LabError(f"Apache Kafka {release}: Maven fetched no kafka_2.13-{release}.jar; look at its settings.xml")
+    def _remove_leftovers(self) -> None:
+        """Under the lock no fetch is at work, so every temporary folder belongs to one that died."""
+        for leftover in self.folder.glob(f"{_LEFTOVER}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _pom(release: Release) -> str:
@@ -174,9 +188,3 @@ def last_maven_line(output: str) -> str:
     line = (telling or lines or ["it said nothing"])[-1]
     plain = re.sub(r"://[^/@\s]+@", "://", line).replace(" -> [Help 1]", "")
     return plain if len(plain) <= _LINE_CHARACTERS_MAX else plain[:_LINE_CHARACTERS_MAX] + "…"
-
-
-def _remove_leftovers(cache: Path) -> None:
-    """Under the lock no fetch is at work, so every temporary folder belongs to one that died."""
-    for leftover in cache.glob(".fetch-*"):
-        shutil.rmtree(leftover, ignore_errors=True)

@@ -133,6 +133,8 @@ def _move_of_due(due: list[Node], situation: Situation) -> Move:
     others = lacking - {node.id}
     if others:
         return Await(f"waiting for {_named(sorted(others))} to be in sync before broker {node.id} is rolled")
+    if view.leaderless and node.id not in lacking:
+        return Await(f"waiting for leaders of {view.leaderless} partitions before broker {node.id} is rolled")
     return StopForRoll(node.id) if node.id in half_done else Assign(node.id, str(situation.wanted))
 
 
@@ -143,6 +145,8 @@ def _await_all(situation: Situation) -> Move:
     lacking = view.lacking(frozenset(node.id for node in situation.nodes))
     if lacking:
         return Await(f"waiting for {_named(sorted(lacking))} to be registered and in sync")
+    if view.leaderless:
+        return Await(f"waiting for leaders of {view.leaderless} partitions")
     return Rest()
 
 

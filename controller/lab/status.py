@@ -8,9 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.lab.files import read_broker, read_clusters, read_lab, read_process, read_status, read_wanted
-from controller.lab.layout import ClusterFile, OperatorState, cluster_folder, operator_file
 from controller.lab.processes import is_running
+from controller.lab.records import operator_file, read_broker, read_process
+from controller.labfiles import (
+    ClusterFile,
+    OperatorState,
+    cluster_folder,
+    read_clusters,
+    read_lab,
+    read_status,
+    read_wanted,
+)
 
 
 @dataclass(frozen=True, slots=True)

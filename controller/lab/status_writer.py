@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from controller.lab.files import replace_file
-from controller.lab.layout import BrokerStatus, OperatorState, ProcessRecord, StatusFile, WantedFile
+from controller.lab.records import ProcessRecord
 from controller.lab.rolling import Node
+from controller.labfiles import BrokerStatus, OperatorState, StatusFile, WantedFile, replace_file
 
 REPEAT_SECONDS = 5.0
 """An unchanged status is rewritten so often, for its ``updatedAt``."""

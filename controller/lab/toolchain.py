@@ -30,6 +30,10 @@ OUTPUT_BYTES_MAX = 64 * 1024
 _JAVA_VERSION = re.compile(r'version "(?:1\.)?([0-9]+)')
 
 
+class Stopped(LabError):
+    """A wait was ended because this program is to leave; it says nothing about what was waited for."""
+
+
 def never() -> bool:
     """A Stop that lets a program run to its end."""
     return False
@@ -52,7 +56,7 @@ def find_java(environ: Mapping[str, str], *, oldest: int, purpose: str) -> Path:
             f"{purpose} needs Java {oldest} or newer: found no java in JAVA_HOME or PATH;"
             f" install a JDK (on Debian: apt-get install openjdk-{max(oldest, 17)}-jre-headless)"
         )
-    found = java_major(java)
+    found = java_major(java, environ)
     if found < oldest:
         raise LabError(
             f"{purpose} needs Java {oldest} or newer: found Java {found} at {java};"
@@ -72,9 +76,9 @@ def find_maven(environ: Mapping[str, str]) -> Path:
     return maven
 
 
-def java_major(java: Path) -> int:
+def java_major(java: Path, environ: Mapping[str, str]) -> int:
     """The major version of a Java; LabError when it does not say."""
-    ended = run_bounded((str(java), "-version"), folder=Path.cwd(), seconds_max=JAVA_ANSWER_SECONDS_MAX)
+    ended = run_bounded((str(java), "-version"), environ=environ, folder=Path("/"), seconds_max=JAVA_ANSWER_SECONDS_MAX)
     match = _JAVA_VERSION.search(ended.output)
     if ended.code != 0 or match is None:
         first = next(iter(ended.output.splitlines()), "no word")
@@ -82,15 +86,23 @@ def java_major(java: Path) -> int:
     return int(match.group(1))
 
 
-def run_bounded(argv: Sequence[str], *, folder: Path, seconds_max: float, stop: Stop = never) -> Ended:
-    """Run a program to its end; LabError when it takes longer or ``stop`` says so, after it was ended.
+def run_bounded(
+    argv: Sequence[str], *, environ: Mapping[str, str], folder: Path, seconds_max: float, stop: Stop = never
+) -> Ended:
+    """Run a program to its end; LabError when it takes longer, Stopped when ``stop`` says so; it was ended then.
 
     It gets a process group of its own, since ``mvn`` is a shell script whose Java would outlive it.
     """
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(  # noqa: S603 - programs of this machine with arguments of ours
-                argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                argv,
+                cwd=folder,
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         except OSError as error:
             raise LabError(f"{argv[0]}: cannot be started: {error.strerror}") from error
@@ -110,7 +122,7 @@ def _wait(process: subprocess.Popen[bytes], name: str, limit: float, stop: Stop)
             process.wait(timeout=LOOK_SECONDS)
             return
         if stop():
-            raise LabError(f"{name}: stopped before it ended")
+            raise Stopped(f"{name}: stopped before it ended")
         if time.monotonic() > limit:
             raise LabError(f"{name}: found no end of it in time; look at the network and try again")
 

@@ -16,20 +16,23 @@ from pathlib import Path
 
 from controller.errors import LabError
 from controller.lab.broker import format_broker, is_formatted
-from controller.lab.files import locked, read_cluster, read_clusters, read_lab, read_process, replace_file, write_wanted
-from controller.lab.layout import (
+from controller.lab.ports import LOOPBACK, choose_ports
+from controller.lab.processes import Program, is_running, require_proc, start
+from controller.lab.records import broker_folder, locked, operator_file, read_process
+from controller.lab.releases import Release, ReleaseCache
+from controller.lab.status import LabState, lab_status
+from controller.labfiles import (
     BrokerPlace,
     ClusterFile,
     LabFile,
-    broker_folder,
     cluster_folder,
     lab_file,
-    operator_file,
+    read_cluster,
+    read_clusters,
+    read_lab,
+    replace_file,
+    write_wanted,
 )
-from controller.lab.ports import LOOPBACK, choose_ports
-from controller.lab.processes import Program, is_running, require_proc, start
-from controller.lab.releases import Release, provide_release
-from controller.lab.status import LabState, lab_status
 
 CLUSTERS_MAX = 20
 BROKERS_MAX = 9
@@ -61,7 +64,7 @@ def lab_up(directory: Path, *, clusters: int, brokers: int, release: str, progre
         if before is not None and before.is_running:
             progress(f"the lab in {directory} is running already: nothing is started")
         else:
-            _provide_clusters(directory, lab, progress)
+            _provide_clusters(directory, lab, ReleaseCache.of_user(os.environ), progress)
             _provide_operator(directory, progress)
         for cluster in lab_status(directory).clusters:
             if cluster.wanted != str(wanted):
@@ -103,11 +106,11 @@ def _provide_lab(directory: Path, clusters: int, brokers: int, release: str) -> 
     return lab
 
 
-def _provide_clusters(directory: Path, lab: LabFile, progress: Callable[[str], None]) -> None:
+def _provide_clusters(directory: Path, lab: LabFile, releases: ReleaseCache, progress: Callable[[str], None]) -> None:
     release = Release.parse(lab.release)
     new = [name for name in lab.clusters if not _is_made(directory, name)]
     if new:
-        installation = provide_release(release, progress=progress)
+        installation = releases.provide(release, progress=progress)
     for name in new:
         folder = cluster_folder(directory, name)
         cluster = read_cluster(folder) or _place_cluster(directory, name, lab.brokers)

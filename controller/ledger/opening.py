@@ -91,7 +91,7 @@ def _refuse_what_is_no_file(path: Path) -> None:
 
 def _refuse_unfit(connection: Connection, path: Path, fleet: str | None, *, create: bool) -> None:
     """Raise LedgerError where this file must not be used; the whole of it is read with ``create`` only."""
-    broken = damage(connection) if create else None
+    broken = damage(connection, path) if create else None
     if broken is not None:
         raise LedgerError(f"{path}: {broken}")
     if not inspect(connection).has_table(schema.ledger.name):

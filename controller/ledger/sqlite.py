@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
@@ -165,10 +164,32 @@ def use_write_ahead_log(engine: Engine) -> None:
         connection.close()
 
 
-def damage(connection: Connection) -> str | None:
+def damage(connection: Connection, path: Path) -> str | None:
     """Read the whole file and return what is broken in its structure; None where nothing is."""
-    found: Any = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-    return None if found == "ok" else _DAMAGED.format(detail=_shortened(str(found)))
+    found: str = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    detail = _shortened(found) if found != "ok" else _missing(connection, path)
+    return None if detail is None else _DAMAGED.format(detail=detail)
+
+
+def _missing(connection: Connection, path: Path) -> str | None:
+    """Say how much of the file is cut off; None where nothing is.
+
+    With nothing in the log the file is what this transaction sees, and cannot change before it ends. A page of which
+    only the end is gone still has a structure that is whole.
+    """
+    pages: int = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    page_bytes: int = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    found, expected = _bytes_of(path), pages * page_bytes
+    if found == expected or _bytes_of(path.with_name(path.name + "-wal")) > 0:
+        return None
+    return f"{found} bytes of {expected}"
+
+
+def _bytes_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def explain(error: SQLAlchemyError) -> str:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from controller.model.entries import Entry
-from controller.model.history import RolloutKind
+from controller.model.history import ClusterState, RolloutKind
 from controller.model.memory import Memory
+from controller.model.observation import Reading, Unknown
 from controller.model.outbox import CommitStatus, StatusState, ThreadHead
-from controller.model.verdict import Hold
+from controller.model.places import Place
+from controller.model.verdict import Answer, Hold
 from controller.model.versions import Target
 
 
@@ -84,3 +86,29 @@ class Plan:
     """Clusters to be read in full in the next cycle."""
     short: Mapping[str, str] = field(default_factory=dict)
     """Full name to short name, of every cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one cluster does or does not move, with every gate's answer."""
+
+    cluster: str
+    """Full name."""
+    group: str | None
+    """The one group that claims it; None where none does, or more than one."""
+    target: Target | None
+    place: Place | None
+    """The line that declares the target."""
+    state: ClusterState | None
+    """Where it stands in its group's rollout; None outside one."""
+    wave: str
+    """Name of the wave it is in, or would go in; empty outside a rollout."""
+    reading: Reading | Unknown | None
+    answers: tuple[Answer, ...]
+    """Of every gate that was asked, in order: fleet, group, wave, cluster."""
+    sentence: str
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """The answers that hold."""
+        return tuple(answer.verdict for answer in self.answers if isinstance(answer.verdict, Hold))

@@ -159,12 +159,18 @@ class NotesChannel:
     def _open(self) -> None:
         if self._is_open:
             return
-        if not (self._repository / _MARK).exists():
-            self._repository.mkdir(parents=True, exist_ok=True)
-            self._git.run("init", "--quiet", "--bare", git_dir=self._repository)
-            (self._repository / _MARK).touch()
+        mark = self._repository / _MARK
+        self._repository.mkdir(parents=True, exist_ok=True)
+        if not mark.exists() and any(self._repository.iterdir()):
+            raise ReportDelayed(
+                f"Git notes: {self._repository}: found files of somebody else, expected an empty folder or our own cache; "
+                "move them away, or name another folder",
+                retry_after_seconds=MENDING_SECONDS,
+            )
+        mark.touch()
         for lock in self._repository.rglob("*.lock"):  # of a Git that was killed; nobody else works here
             lock.unlink(missing_ok=True)
+        self._git.run("init", "--quiet", "--bare", git_dir=self._repository)
         self._is_open = True
 
     def _discard(self) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from controller.errors import Problem
 from controller.model.places import Place
-from controller.repository.files import Document, Node, shown
+from controller.repository.files import PROBLEMS_PER_FILE_MAX, Document, Node, shown
 from controller.repository.paths import Path, field_at
 
 T = TypeVar("T")
@@ -63,7 +63,12 @@ class Fields:
         return None if word is None else self.parsed(word, parse)
 
     def parsed(self, word: Word, parse: Callable[[str], T]) -> T | None:
-        """Return what ``word`` stands for; where it stands for nothing, that is a problem."""
+        """Return what ``word`` stands for; where it stands for nothing, that is a problem.
+
+        Where there are very many problems already, nothing more is looked at.
+        """
+        if len(self._problems) >= PROBLEMS_PER_FILE_MAX:
+            return None
         try:
             return parse(word.text)
         except ValueError as error:

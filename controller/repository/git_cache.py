@@ -37,8 +37,9 @@ class GitCache:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Have the copy for ourselves, ready for use. Raises RepositoryError where we cannot within the time limit."""
+        """Have the copy for ourselves, ready for use, and the block within one time limit. Raises RepositoryError."""
         with contextlib.ExitStack() as closing:
+            closing.enter_context(self._command.sharing_limit())
             with _disk(self._directory):
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 lock = closing.enter_context((self._directory / "lock").open("ab"))
@@ -84,17 +85,18 @@ class GitCache:
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Tell whether what is here shows that ``newer`` descends from ``older``; both must be here."""
-        return not self.run("rev-list", "--max-count=1", older, f"^{newer}", "--")
+        # Not ``rev-list older ^newer``, which trusts the clocks of those who committed.
+        return self.run("merge-base", "--independent", older, newer).split() == [newer]
 
     def keep(self, shelf: str, revision: str) -> None:
         """Hold ``revision``, which is here, against tidying, until KEPT_MAX newer ones stand on the same shelf."""
         listed = self.run("for-each-ref", "--format=%(refname) %(objectname)", f"refs/wavefleet/{shelf}/")
         kept = [line.split(" ") for line in listed.splitlines()]
-        if any(revision == held for _, held in kept):
+        if kept and kept[-1][1] == revision:
             return
         number = int(kept[-1][0].rpartition("/")[2]) + 1 if kept else 0
-        changes = [f"delete {ref}" for ref, _ in kept[: max(0, len(kept) + 1 - KEPT_MAX)]]
-        changes.append(f"create refs/wavefleet/{shelf}/{number:012d} {revision}")
+        stale = [ref for place, (ref, held) in enumerate(kept) if held == revision or place <= len(kept) - KEPT_MAX]
+        changes = [*(f"delete {ref}" for ref in stale), f"create refs/wavefleet/{shelf}/{number:012d} {revision}"]
         self.run("update-ref", "--stdin", stdin="".join(f"{change}\n" for change in changes).encode())
 
     def tidy(self) -> None:
@@ -124,12 +126,11 @@ class GitCache:
         return self._directory / "torn.git"
 
     def _await(self, lock: int) -> None:
-        deadline = time.monotonic() + self._command.limit_seconds
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if time.monotonic() > deadline:
+                if not self._command.seconds_left:
                     limit = f"{self._command.limit_seconds:g} s"
                     raise RepositoryError(
                         f"{self._directory}: another Wavefleet has been reading here for {limit}; try again later, "

@@ -55,11 +55,14 @@ class GitRepository:
     def fetch(self, since: str | None) -> Head:
         """Ask the remote for the branch's head and bring it here; see the port. Raises RepositoryError."""
         _check_revision(since)
-        asked = self._ask()
-        head = self._heads.get((since, asked))
-        if head is None:
+        with self._command.sharing_limit():
+            asked = self._ask()
+            known = self._heads.get((None if since == asked else since, asked))
+            if known is not None:
+                return known
             head = self._in_cache(lambda: self._bring(asked, since))
-            _remember(self._heads, (since, head.revision), head, at_most=_HEADS_REMEMBERED_MAX)
+        for key, answer in ((None, Head(head.revision, descends=True)), (since, head)):
+            _remember(self._heads, (key, head.revision), answer, at_most=_HEADS_REMEMBERED_MAX)
         return head
 
     def load(self, revision: str) -> Declaration:
@@ -136,7 +139,9 @@ class GitRepository:
         """Bring one revision that is not (any more) on the branch, where the remote still has it and allows it."""
         try:
             self._cache.fetch(f"+{revision}:refs/wavefleet/alone", depth=1)
-        except GitError:
+        except GitError as error:
+            if error.fault is GitFault.LOCAL:
+                raise
             return False
         return True
 
@@ -175,7 +180,7 @@ class GitRepository:
                 self._cache.fetch_branch(self._branch, depth=NEAR_COMMITS)
                 if also is not None and not self._cache.has(also):
                     self._fetch_alone(also)
-                return work()
+            return work()
 
 
 def _check_revision(revision: str | None) -> None:

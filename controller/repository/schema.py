@@ -32,6 +32,7 @@ KINDS: Mapping[str, str] = {
 
 NOT_YET_SUPPORTED = "not yet supported by this release of Wavefleet"
 _SCHEMA_PACKAGE = "controller.schemas"
+NEAREST_OF_MAX = 1_000
 _NEAREST_MIN = 0.6
 
 
@@ -56,8 +57,11 @@ def check(document: Document, kind: str) -> Verdict:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that ``word`` most likely stands for, or None where none is near."""
-    by_lower = {name.lower(): name for name in known}
+    """Return the known word that ``word`` most likely stands for, or None where none is near.
+
+    Looks at no more than NEAREST_OF_MAX of them: it is a hint, and comparing is slow.
+    """
+    by_lower = {name.lower(): name for name in itertools.islice(known, NEAREST_OF_MAX)}
     found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=_NEAREST_MIN)
     return by_lower[found[0]] if found else None
 

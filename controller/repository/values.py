@@ -74,8 +74,7 @@ def zone(text: str) -> tzinfo:
         return UTC
     if text not in _zone_names():
         near = nearest(text, _zone_names())
-        hint = f"{near}, which is the nearest" if near else "Europe/Berlin or UTC"
-        raise ValueError(f"a time zone of the IANA database such as {hint}")
+        raise ValueError(f"a time zone of the IANA database such as {near or 'Europe/Berlin or UTC'}")
     return zoneinfo.ZoneInfo(text)
 
 

@@ -14,7 +14,7 @@ import structlog
 from controller.core.explain import config_status
 from controller.core.plan import plan_cycle
 from controller.core.recall import remember
-from controller.errors import LedgerError
+from controller.errors import LedgerError, Problem
 from controller.model.declaration import Declaration
 from controller.model.entries import Entry, Recorded
 from controller.model.history import History
@@ -70,6 +70,12 @@ class Controller:
         self._history: History | None = None
         self._memory = Memory()
         self._watch: frozenset[str] = frozenset()
+        self._problems: tuple[Problem, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Why the head seen in the last cycle is refused; empty where it is in force."""
+        return self._problems
 
     @property
     def history(self) -> History:
@@ -114,6 +120,7 @@ class Controller:
         history = self._recall()
         requests = world.ledger.requests()
         sighting = self._lookout.look(history, requests, now)
+        self._problems = sighting.standing.problems
         world.metrics.observe_standing(sighting.standing)
         declaration = sighting.declaration
         if declaration is None:

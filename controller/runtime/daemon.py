@@ -113,7 +113,7 @@ class Daemon:
             self._leave(error)
             return str(error) or type(error).__name__
         except ControllerError as error:
-            _log.error("cycle_failed", why=str(error))  # noqa: TRY400 - the sentence says it; a trace would not
+            _log.error("cycle_failed", why=str(error))
             return str(error)
         except Exception as error:  # noqa: BLE001 - a bug of ours: it must end the daemon, not only the job
             self._leave(error)

@@ -56,12 +56,12 @@ def load_settings(flags: Mapping[str, str | None], environment: Mapping[str, str
     return settings
 
 
-def not_set(name: str, why: str) -> SettingsError:
-    """Return the error for a setting that may be unset in general, but not for ``why`` ("to poll a repository")."""
+def not_set(name: str, expected: str) -> SettingsError:
+    """Return the error for a setting that may be unset in general, but not here; ``expected`` says what for."""
     setting = next(setting for setting in SETTINGS if setting.name == name)
     file_env = f" or {setting.file_env}" if setting.file_env else ""
     return SettingsError(
-        f"{setting.env}: found nothing, expected {setting.kind.expected} {why}; "
+        f"{setting.env}: found nothing, expected {expected}; "
         f"set {setting.env}{file_env}, the flag {setting.flag}, or the key {setting.key} of the settings file"
     )
 
@@ -185,7 +185,7 @@ def _ledger(environment: Mapping[str, str]) -> Path:
         try:
             state = Path(environment.get("HOME") or Path.home()) / ".local" / "state"
         except RuntimeError:
-            raise not_set("ledger", "on a machine without a home folder") from None
+            raise not_set("ledger", "a path, since this user has no home folder") from None
     return state / "wavefleet" / "wavefleet-ledger.db"
 
 

@@ -1,1 +1,1 @@
-"""."""
+"""What is served over HTTP: probes and metrics, read only."""

@@ -1,7 +1,7 @@
 """Sources of live clusters that fail on purpose, around one that works: for crash tests and the simulation.
 
-``FlakySource`` draws its faults from a Random, so a seed gives the same bad day again. ``HangingSource`` does not answer
-until it is let go. Both keep the promises of ``ports.FleetSource``, which allows all of this.
+``FlakySource`` draws its faults from a Random, so a seed gives the same bad day again. ``HangingSource`` does not
+answer until it is let go. Both keep the promises of ``ports.FleetSource``, which allows all of this.
 """
 
 import threading

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import get_args
+from typing import Any, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
@@ -14,6 +14,7 @@ from controller.model.requests import Command, Request
 from controller.model.versions import KafkaVersion, MetadataVersion
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+MOMENT = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -44,9 +45,11 @@ def a_rollout(rollout: int = 1, group: str = "prod-eu", clusters: tuple[str, ...
     )
 
 
-def a_wave(rollout: int = 1, wave: int = 1, clusters: tuple[str, ...] = ("eu/a", "eu/b")) -> WaveAdmitted:
+def a_wave(
+    rollout: int = 1, wave: int = 1, clusters: tuple[str, ...] = ("eu/a", "eu/b"), group: str = "prod-eu"
+) -> WaveAdmitted:
     """An admitted wave."""
-    return WaveAdmitted(rollout, wave, "rest", tail=False, clusters=clusters)
+    return WaveAdmitted(rollout=rollout, group=group, wave=wave, name="rest", tail=False, clusters=clusters)
 
 
 def a_start(rollout: int = 1, cluster: str = "eu/a") -> ClusterStarted:
@@ -84,21 +87,33 @@ _RELEASES = st.builds(
     st.from_regex(r"([a-z0-9.]{1,40})?", fullmatch=True),
 )
 _LEVELS = st.builds(MetadataVersion, st.integers(0, 40), st.text(max_size=20), st.booleans())
-_MOMENTS = st.datetimes(timezones=st.sampled_from([UTC]))
-
-st.register_type_strategy(KafkaVersion, _RELEASES)
-st.register_type_strategy(MetadataVersion, _LEVELS)
-st.register_type_strategy(datetime, _MOMENTS)
+_MOMENTS = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.replace(fold=0))
+_OWN: dict[object, st.SearchStrategy[Any]] = {KafkaVersion: _RELEASES, MetadataVersion: _LEVELS, datetime: _MOMENTS}
 
 
 def entries() -> st.SearchStrategy[Entry]:
     """Any entry, with any fields."""
-    return st.one_of([st.from_type(kind) for kind in get_args(Entry)])
+    return st.one_of([_any(kind) for kind in get_args(Entry)])
 
 
 def bodies() -> st.SearchStrategy[Body]:
     """Anything that can be said."""
-    return st.one_of([st.from_type(kind) for kind in get_args(Body)])
+    return st.one_of([_any(kind) for kind in get_args(Body)])
+
+
+def _any(kind: type) -> st.SearchStrategy[Any]:
+    return st.builds(kind, **{name: _value(hint) for name, hint in get_type_hints(kind).items()})
+
+
+def _value(hint: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401  annotations have no common type
+    parts = get_args(hint)
+    if get_origin(hint) is tuple:
+        if Ellipsis in parts:
+            return st.lists(_value(parts[0]), max_size=3).map(tuple)
+        return st.tuples(*map(_value, parts))
+    if parts:
+        return st.one_of([_value(part) for part in parts])
+    return _OWN[hint] if hint in _OWN else st.from_type(hint)
 
 
 @dataclass(slots=True)
@@ -107,7 +122,9 @@ class Heard:
 
     sentences: list[str] = field(default_factory=list)
     then: Callable[[], None] = lambda: None
+    """What to do whenever it was told something."""
 
     def __call__(self, sentence: str) -> None:
+        """Remember ``sentence``."""
         self.sentences.append(sentence)
         self.then()

@@ -70,7 +70,7 @@ LEVEL = Warn
 """
 
 
-class ForgeRefusal(Exception):  # noqa: N818 - it is the forge's answer, and may be just what a test wants
+class ForgeRefusal(Exception):
     """The forge answered with an error; the sentence holds its words."""
 
     def __init__(self, sentence: str, status: int) -> None:

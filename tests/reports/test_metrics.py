@@ -1,29 +1,19 @@
 """The metrics say what they were told, under labels that exist from the start and never grow without bound."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from controller.errors import ApplyRefused, Problem, ReportDelayed, ReportRefused, RepositoryError
-from controller.model.history import ClusterRecord, ClusterState, History, RolloutKind, RolloutRecord, Stop, StopKind
-from controller.model.memory import Memory
-from controller.model.outbox import StatusState
-from controller.model.plan import GroupView, Plan
+from controller.model.history import ClusterState, History
 from controller.model.snapshot import Standing
 from controller.model.verdict import Hold, HoldReason
-from controller.model.versions import KafkaVersion
-from controller.reports.metrics import CALL_OUTCOMES, CYCLE_RESULTS, SYSTEMS, CycleEnd, Metrics
-
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-TARGET = KafkaVersion.parse("4.3.1")
-RECORDS = {
-    "sim/a": ClusterRecord(ClusterState.CONVERGED),
-    "sim/b": ClusterRecord(ClusterState.STARTED),
-    "sim/c": ClusterRecord(),
-    "sim/d": ClusterRecord(),
-}
+from controller.ports import CycleEnd
+from controller.ports import Metrics as MetricsPort
+from controller.reports.metrics import CALL_OUTCOMES, CYCLE_RESULTS, SYSTEMS, Metrics
+from tests.reports.plans import NOON, a_group, a_history, a_plan, a_stop
 
 
 def value(metrics: Metrics, name: str, labels: Mapping[str, str] | None = None) -> float | None:
@@ -33,30 +23,6 @@ def value(metrics: Metrics, name: str, labels: Mapping[str, str] | None = None) 
             if name == sample.name and (labels or {}) == sample.labels:
                 return sample.value
     return None
-
-
-def a_group(name: str = "prod", *, rollout: int | None = 1, holds: tuple[Hold, ...] = ()) -> GroupView:
-    """A group on its way, one of four clusters done and one in flight."""
-    kind = None if rollout is None else RolloutKind.SOFTWARE
-    return GroupView(name, TARGET, rollout, kind, StatusState.PENDING, "…", done=1, in_flight=1, of=4, holds=holds)
-
-
-def a_plan(*groups: GroupView, holds: tuple[Hold, ...] = (), unclaimed: tuple[str, ...] = ()) -> Plan:
-    """A plan that says something of groups and does nothing."""
-    return Plan((), (), groups, (), (), Memory(), holds=holds, unclaimed=unclaimed)
-
-
-def a_history(*stops: Stop) -> History:
-    """One rollout of ``prod`` with four clusters, and what stopped."""
-    rollout = RolloutRecord(1, "prod", RolloutKind.SOFTWARE, TARGET, "abc", NOON, 4, clusters=RECORDS)
-    return History(rollouts={1: rollout}, stops={(stop.scope, stop.number): stop for stop in stops})
-
-
-def a_stop(scope: str = "prod", number: int = 1, *, acknowledged: bool = False) -> Stop:
-    """A halt of a group or of the fleet."""
-    return Stop(
-        scope, number, StopKind.HALT, "1 of 4 failed", "wavefleet", NOON, acknowledged_at=NOON if acknowledged else None
-    )
 
 
 def test_a_cycle_is_counted_timed_and_dated() -> None:
@@ -203,6 +169,8 @@ def test_how_the_branch_stands_is_dated_and_judged() -> None:
     problem = Problem("fleet.yaml", 1, "kind", "nothing", "Fleet")
     metrics.observe_standing(Standing("def", "abc", NOON, problems=(problem,)))
 
+    metrics.observe_standing(Standing("def", "abc", None, problems=(problem,)))
+
     assert value(metrics, "wavefleet_revision_valid") == 0
     assert NOON.timestamp() == value(metrics, "wavefleet_revision_confirmed_timestamp_seconds")
 
@@ -229,6 +197,29 @@ def test_a_call_that_raises_is_counted_and_its_error_goes_on(error: Exception, o
     assert value(metrics, "wavefleet_calls_total", {"system": "git", "outcome": outcome}) == 1
     assert value(metrics, "wavefleet_calls_total", {"system": "git", "outcome": "ok"}) == 0
     assert value(metrics, "wavefleet_call_duration_seconds_count", {"system": "git"}) == 1
+
+
+def test_a_name_that_nobody_listed_is_counted_under_other() -> None:
+    """
+    A count never stops what it counts, and never opens a label without bound.
+    """
+    metrics = Metrics("0.1.0")
+    metrics.observe_call("pigeon", "lost", 1)
+    metrics.observe_outbox({"pigeon": 2})
+    metrics.observe_cycle(CycleEnd("odd", timedelta(0), NOON))
+
+    assert value(metrics, "wavefleet_calls_total", {"system": "other", "outcome": "failed"}) == 1
+    assert value(metrics, "wavefleet_outbox_messages", {"channel": "other"}) == 2
+    assert value(metrics, "wavefleet_cycles_total", {"result": "failed"}) == 1
+
+
+def test_the_cycle_can_tell_these_metrics() -> None:
+    """
+    What the cycle asks of metrics is what these are.
+    """
+    port: MetricsPort = Metrics("0.1.0")
+
+    port.observe_lease(held=True)
 
 
 def test_a_call_that_returns_is_ok_however_it_is_told() -> None:

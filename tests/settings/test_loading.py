@@ -81,7 +81,7 @@ def test_no_name_of_a_setting_looks_like_one_of_kubernetes(setting: Setting) -> 
     assert not setting.env.endswith(("_PORT", "_SERVICE_HOST", "_ADDR"))
 
 
-def test_what_kubernetes_sets_for_a_service_is_passed_over() -> None:
+def test_what_kubernetes_sets_in_every_pod_is_passed_over() -> None:
     """
     In a namespace with Services ``wavefleet`` and ``wavefleet-web`` every pod gets such variables; it starts anyway.
     """
@@ -119,9 +119,9 @@ def test_an_unknown_key_is_refused_with_file_key_and_the_nearest_one(tmp_path: P
     """
     A wrong key of the TOML file is told as FILE: KEY.
     """
-    toml = a_toml_file(tmp_path, "intervall = '60s'\n")
+    toml = a_toml_file(tmp_path, "intervals = '60s'\n")
 
-    assert f"{toml}: intervall: found no such setting, expected interval perhaps" == refusal(toml=toml)
+    assert f"{toml}: intervals: found no such setting, expected interval perhaps" == refusal(toml=toml)
 
 
 @pytest.mark.parametrize("entry", ["interval = 60", "interval = 00:01:00", "[interval]\nseconds = 60", "branch = true"])
@@ -200,9 +200,9 @@ def test_a_setting_that_is_needed_says_all_the_ways_to_set_it() -> None:
     """
     The error of a command that needs an unset setting names variable, flag and key.
     """
-    said = str(not_set("slack_token", "to post to Slack"))
+    said = str(not_set("slack_token", "a token that may post"))
 
-    assert said.startswith("WAVEFLEET_SLACK_TOKEN: found nothing, expected a secret")
+    assert said.startswith("WAVEFLEET_SLACK_TOKEN: found nothing, expected a token that may post; set ")
     assert "WAVEFLEET_SLACK_TOKEN_FILE, the flag --slack-token-file, or the key slack_token_file" in said
 
 

@@ -52,12 +52,11 @@ def server(pulse: StillPulse) -> Iterator[WebServer]:
         yield running
 
 
-def ask(server: WebServer, path: str, method: str = "GET", **options: str | bytes) -> requests.Response:
-    """Send one request; ``data`` is its body."""
+def ask(server: WebServer, path: str, method: str = "GET", body: bytes | None = None) -> requests.Response:
+    """Send one request."""
     with requests.Session() as session:
         session.trust_env = False  # a proxy of this machine has no business on loopback
-        data = options.get("data")
-        return session.request(method, f"http://127.0.0.1:{server.port}{path}", data=data, timeout=SECONDS_MAX)
+        return session.request(method, f"http://127.0.0.1:{server.port}{path}", data=body, timeout=SECONDS_MAX)
 
 
 def test_a_daemon_that_is_well_is_alive_and_ready(server: WebServer) -> None:
@@ -126,7 +125,7 @@ def test_a_body_is_refused_unread(server: WebServer) -> None:
     """
     No request has a reason to bring one; the connection is closed with the answer.
     """
-    answer = ask(server, "/metrics", data=b"x" * 100_000)
+    answer = ask(server, "/metrics", body=b"x" * 100_000)
 
     assert 413 == answer.status_code
     assert "close" == answer.headers["connection"]

@@ -1,0 +1,5 @@
+"""``python -m controller`` is ``wavefleet``."""
+
+from controller.cli.main import main
+
+main()

@@ -1,0 +1,92 @@
+"""``wavefleet halt`` and ``resume``: a person's word, appended to the ledger and taken in by the next cycle."""
+
+import getpass
+import time
+from typing import Annotated
+
+import typer
+
+from controller import wiring
+from controller.cli.exits import Exit, complain
+from controller.model.requests import FLEET, Command, Request
+from controller.runtime.clock import SystemClock
+from controller.settings import Settings
+
+LOOK_EVERY_SECONDS = 0.2
+
+_Scope = Annotated[str | None, typer.Argument(help="The group; without one the whole fleet.")]
+_Reason = Annotated[str, typer.Option(help="Why; it is recorded and shown wherever the halt is.")]
+_By = Annotated[str | None, typer.Option(help="Who says so.", show_default="the user of this machine")]
+_Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for the daemon to take it in; 0 does not wait.")]
+
+
+def halt(group: _Scope = None, *, reason: _Reason, by: _By = None, wait: _Wait = 180, settings: Settings) -> None:
+    """Stop every start in a group, or in the whole fleet, until somebody resumes it. What is in flight finishes."""
+    request = _request(Command.HALT, group or FLEET, by, reason)
+    _ask(settings, request, wait)
+
+
+def resume(
+    group: _Scope = None,
+    *,
+    reason: _Reason = "resumed by command",
+    number: Annotated[int | None, typer.Option(min=1, help="Only this halt or quarantine, such as 7.")] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Go on from this head after the branch's history was rewritten.")
+    ] = None,
+    by: _By = None,
+    wait: _Wait = 180,
+    settings: Settings,
+) -> None:
+    """Lift the halts of a group or of the fleet, or one halt or quarantine by its number."""
+    if revision is not None and (len(revision) < 7 or not all(each in "0123456789abcdef" for each in revision)):
+        complain(f"wavefleet: --revision: found {revision!r}, expected at least 7 digits of a revision")
+        raise typer.Exit(Exit.WRONG_USAGE)
+    request = _request(Command.RESUME, group or FLEET, by, reason, number=number, revision=revision)
+    _ask(settings, request, wait)
+
+
+def _request(
+    command: Command,
+    scope: str,
+    by: str | None,
+    reason: str,
+    *,
+    number: int | None = None,
+    revision: str | None = None,
+) -> Request:
+    return Request(
+        id=0,
+        command=command,
+        scope=scope,
+        by=by or getpass.getuser(),
+        reason=reason,
+        at=SystemClock().now(),
+        number=number,
+        revision=revision,
+    )
+
+
+def _ask(settings: Settings, request: Request, wait: float) -> None:
+    ledger = wiring.existing_ledger(settings)
+    try:
+        number = ledger.ask(request)
+        if not wait:
+            typer.echo(f"recorded as request {number}; the daemon's next cycle takes it in")
+            return
+        typer.echo(f"recorded as request {number}; waiting for the daemon's next cycle", err=True)
+        deadline = time.monotonic() + wait
+        while time.monotonic() < deadline:
+            answer = ledger.answer(number)
+            if answer is not None:
+                typer.echo(answer)
+                if answer.startswith("nothing changed"):
+                    raise typer.Exit(Exit.WRONG_INPUT)
+                return
+            time.sleep(LOOK_EVERY_SECONDS)
+    finally:
+        ledger.close()
+    complain(
+        f"wavefleet: request {number} was not taken in within {wait:g} s; it stays recorded. Is the daemon running?"
+    )
+    raise typer.Exit(Exit.OUTSIDE)

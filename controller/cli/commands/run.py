@@ -1,0 +1,28 @@
+"""``wavefleet run``: the daemon."""
+
+import signal
+import sys
+
+from controller import wiring
+from controller.settings import Settings
+from controller.web.app import create_app
+from controller.web.server import WebServer
+
+
+def run(*, settings: Settings) -> None:
+    """Run cycles until told to stop (SIGTERM or Ctrl-C), which ends after the cycle in hand."""
+    wiring.log_to(sys.stderr, settings)
+    running = wiring.assemble(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: running.daemon.stop())
+    web = None
+    try:
+        if settings.listen is not None:
+            web = WebServer(create_app(wiring.Pulse(running)), settings.listen.host, settings.listen.port)
+            web.start()
+        running.delivery.start()
+        running.daemon.run(running.ledger, running.owner)
+    finally:
+        if web is not None:
+            web.stop()
+        running.close()

@@ -1,0 +1,75 @@
+"""Answers one question of a person: why does this cluster not move?
+
+Asks the gates as the cycle does, every one of them, and for the wave that the cluster is in or would go in.
+"""
+
+from controller.core.admission import admit
+from controller.core.draft import Draft
+from controller.core.plan import judge
+from controller.core.questions import cluster_answers, fleet_answers, group_answers, refill_answer, wave_answers
+from controller.core.views import views_of
+from controller.core.waves import definition_of, waves_to_come
+from controller.model.declaration import ClusterGroup, Wave
+from controller.model.history import RolloutRecord
+from controller.model.names import last_part
+from controller.model.plan import Explanation
+from controller.model.snapshot import Snapshot
+from controller.model.verdict import Answer
+
+
+def matching(snapshot: Snapshot, name: str) -> tuple[str, ...]:
+    """Return the full names of the clusters that ``name``, short or full, may mean."""
+    known = {*snapshot.observation.clusters, *(c for r in snapshot.history.rollouts.values() for c in r.clusters)}
+    return (name,) if name in known else tuple(sorted(each for each in known if last_part(each) == name))
+
+
+def explain_cluster(snapshot: Snapshot, cluster: str) -> Explanation:
+    """Return every gate's answer for ``cluster``, a full name."""
+    draft = judge(snapshot)
+    owner = draft.membership.owner.get(cluster) or next(iter(draft.membership.claimed_twice.get(cluster, ())), None)
+    group = draft.groups.get(owner or "")
+    if group is None:
+        return _unclaimed(draft, cluster)
+    rollout = draft.running(group.name)
+    record = None if rollout is None else rollout.clusters.get(cluster)
+    wave = None if rollout is None else _wave_of(rollout, group, cluster)
+    answers = [*fleet_answers(draft), *group_answers(draft, group)]
+    if rollout is not None and wave is not None:
+        admitted = record is not None and record.wave is not None
+        ask = (
+            (refill_answer(draft, group, rollout, wave[1]),)
+            if admitted
+            else wave_answers(draft, group, rollout, wave[1])
+        )
+        answers.extend(ask)
+    answers.extend(cluster_answers(draft, group, rollout, cluster))
+    sentence = next(view.sentence for view in views_of(draft, admit(draft)) if view.name == group.name)
+    return Explanation(
+        cluster=cluster,
+        group=group.name,
+        target=group.target,
+        place=group.target_place,
+        state=None if record is None else record.state,
+        wave="" if wave is None else wave[0],
+        reading=draft.reading(cluster),
+        answers=tuple(answers),
+        sentence=sentence,
+    )
+
+
+def _unclaimed(draft: Draft, cluster: str) -> Explanation:
+    answers: tuple[Answer, ...] = fleet_answers(draft)
+    sentence = "no group claims it: it is reported, and never touched"
+    return Explanation(cluster, None, None, None, None, "", draft.reading(cluster), answers, sentence)
+
+
+def _wave_of(rollout: RolloutRecord, group: ClusterGroup, cluster: str) -> tuple[str, Wave] | None:
+    """Return name and rules of the wave that the cluster is in, or would go in now."""
+    record = rollout.clusters.get(cluster)
+    if record is None:
+        return None
+    for wave in rollout.waves:
+        if wave.number == record.wave:
+            return wave.name, definition_of(wave, group)
+    coming = waves_to_come(rollout, group)
+    return next(((name, definition) for name, definition, names in coming if cluster in names), None)

@@ -1,0 +1,89 @@
+"""For ``wavefleet check``: everything the daemon will need is tried with the rights it will need."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from controller.errors import ControllerError
+from controller.ledger.opening import open_ledger
+from controller.model.declaration import Declaration
+from controller.runtime.clock import SystemClock
+from controller.settings import Settings
+from controller.wiring.parts import DeclaredSources, channels_of, repository_of
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of one trial."""
+
+    name: str
+    sentence: str
+    problem: ControllerError | None = None
+
+
+def check_everything(settings: Settings) -> Iterator[Checked]:
+    """Try repository, declaration, sources, ledger and channels, one after another; each yields its own result."""
+    declaration = None
+    for checked, declared in _check_repository(settings):
+        declaration = declared
+        yield checked
+    yield _try("ledger", lambda: _check_ledger(settings, declaration))
+    if declaration is not None:
+        yield from _check_sources(settings, declaration)
+    yield from _check_channels(settings)
+
+
+def _try(name: str, trial: Callable[[], str]) -> Checked:
+    try:
+        return Checked(name, trial())
+    except ControllerError as error:
+        return Checked(name, str(error), error)
+
+
+def _check_repository(settings: Settings) -> Iterator[tuple[Checked, Declaration | None]]:
+    try:
+        repository = repository_of(settings)
+        head = repository.fetch(None)
+    except ControllerError as error:
+        yield Checked("repository", str(error), error), None
+        return
+    yield Checked("repository", f"{settings.repository}, branch {settings.branch} at {head.revision[:10]}"), None
+    try:
+        declaration = repository.load(head.revision)
+    except ControllerError as error:
+        yield Checked("declaration", str(error), error), None
+        return
+    groups = f"{len(declaration.groups)} groups, {len(declaration.sources)} sources"
+    yield Checked("declaration", f"fleet {declaration.fleet}: {groups}"), declaration
+
+
+def _check_ledger(settings: Settings, declaration: Declaration | None) -> str:
+    fleet = None if declaration is None else declaration.fleet
+    ledger = open_ledger(settings.ledger, fleet=fleet)
+    try:
+        if not ledger.acquire("wavefleet check", SystemClock().now()):
+            return f"{settings.ledger}, held by {ledger.holder()}, which is well if that is the daemon"
+        return f"{settings.ledger}, readable and writable"
+    finally:
+        ledger.close()
+
+
+def _check_sources(settings: Settings, declaration: Declaration) -> Iterator[Checked]:
+    now = SystemClock().now()
+    sources = DeclaredSources(settings, read_only=True)
+    try:
+        opened = sources.open(declaration)
+    except ControllerError as error:
+        yield Checked("sources", str(error), error)
+        return
+    for source in opened:
+        yield _try(f"source {source.name}", lambda: f"{len(source.read(frozenset(), now).clusters)} clusters")  # noqa: B023 - called at once
+
+
+def _check_channels(settings: Settings) -> Iterator[Checked]:
+    try:
+        told = channels_of(settings)
+    except ControllerError as error:
+        yield Checked("channels", str(error), error)
+        return
+    for channel, _ in told:
+        yield _try(f"channel {channel.name}", channel.check)

@@ -1,0 +1,152 @@
+"""The composition root: the one place where settings become parts, and parts become a controller.
+
+Commands and pages ask here for what they need and never build an outside part themselves.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from controller.fleets.kafka_health import KafkaBrokers
+from controller.fleets.lab import LabSource
+from controller.fleets.simulated import SimulatedSource
+from controller.gitcommand import GitCommand, GitCredentials, GitRemote, as_url
+from controller.model.declaration import Declaration, SourceDeclaration
+from controller.ports import Channel, FleetSource
+from controller.reports.gitea import Gitea
+from controller.reports.github import GitHub
+from controller.reports.log import LogChannel
+from controller.reports.logs import LogStyle, Redaction, set_up_logs
+from controller.reports.notes import NotesChannel
+from controller.reports.slack import SlackChannel
+from controller.reports.statuses import StatusChannel as ForgeChannel
+from controller.repository.git_source import GitRepository
+from controller.runtime.cycle import Pace
+from controller.runtime.report import Audience
+from controller.settings import Mode, Settings, StatusChannel, not_set
+
+LEAVE_SECONDS = 10.0
+"""How long a process that leaves waits for messages in hand."""
+
+
+class DeclaredSources:
+    """The live sources that a declaration names; what did not change stays the same object."""
+
+    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
+        self._settings = settings
+        self._read_only = read_only
+        self._opened: dict[str, tuple[SourceDeclaration, FleetSource]] = {}
+        self._declaration: Declaration | None = None
+
+    def open(self, declaration: Declaration) -> Sequence[FleetSource]:
+        """Return the declared sources in their order; raises SettingsError where one cannot be set up."""
+        if declaration is not self._declaration:
+            before = self._opened
+            self._opened = {
+                source.name: (source, self._open(source, before.get(source.name), declaration))
+                for source in declaration.sources
+            }
+            kept = {id(part) for _, part in self._opened.values()}
+            for _, part in before.values():
+                if id(part) not in kept and isinstance(part, LabSource):
+                    part.close()
+            self._declaration = declaration
+        return tuple(part for _, part in self._opened.values())
+
+    def _open(
+        self, source: SourceDeclaration, before: tuple[SourceDeclaration, FleetSource] | None, declaration: Declaration
+    ) -> FleetSource:
+        same = before is not None and (before[0].type, before[0].options) == (source.type, source.options)
+        kept = before[1] if same and before is not None else None
+        if source.type == "simulated":
+            inventory = declaration.inventories[source.name]
+            if isinstance(kept, SimulatedSource):
+                kept.replace_inventory(inventory)
+                return kept
+            return SimulatedSource(source.name, inventory, self._state_file(source), read_only=self._read_only)
+        assert source.type == "lab", source
+        if kept is not None:
+            return kept
+        levels = {level.level: level for level in declaration.catalog.metadata_versions.values()}
+        brokers = KafkaBrokers(self._settings.source_timeout.total_seconds() / 2)
+        return LabSource(source.name, Path(source.options["directory"]), brokers, levels)
+
+    def _state_file(self, source: SourceDeclaration) -> Path:
+        ledger = self._settings.ledger
+        return ledger.with_name(f"{ledger.stem}.{source.name}.simulated.json")
+
+
+def git_command(settings: Settings) -> GitCommand:
+    """Return Git as a command for the configured repository. Raises SettingsError."""
+    if settings.repository is None:
+        raise not_set("repository", "the fleet repository, a URL or a path")
+    credentials = GitCredentials(
+        username=settings.git_username,
+        password=None if settings.git_token is None else settings.git_token.reveal(),
+        ssh_key=settings.ssh_key,
+        known_hosts=settings.ssh_known_hosts,
+    )
+    remote = GitRemote(as_url(settings.repository), credentials)
+    return GitCommand(remote, limit_seconds=settings.git_timeout.total_seconds())
+
+
+def repository_of(settings: Settings) -> GitRepository:
+    """Return the configured fleet repository. Raises SettingsError."""
+    return GitRepository(git_command(settings), branch=settings.branch, cache_directory=settings.cache)
+
+
+def channels_of(settings: Settings) -> tuple[tuple[Channel, Audience], ...]:
+    """Return every configured channel with what it is told. Raises SettingsError."""
+    told: list[tuple[Channel, Audience]] = []
+    statuses = _status_channel(settings)
+    if statuses is not None:
+        told.append((statuses, Audience(statuses.name, statuses=True)))
+    if settings.slack_token is not None:
+        if settings.slack_channel is None:
+            raise not_set("slack_channel", "the Slack channel that the token is for")
+        slack = SlackChannel(settings.slack_token.reveal(), settings.slack_channel, base_url=settings.slack_url)
+        told.append((slack, Audience(slack.name, threads=True)))
+    else:
+        log = LogChannel()
+        told.append((log, Audience(log.name, threads=True)))
+    return tuple(told)
+
+
+def _status_channel(settings: Settings) -> Channel | None:
+    limit = settings.source_timeout.total_seconds()
+    if settings.status_channel is StatusChannel.NOTES:
+        return NotesChannel(git_command(settings), settings.cache)
+    if settings.status_channel is StatusChannel.NONE:
+        return None
+    if settings.forge_repository is None:
+        raise not_set("forge_repository", "the repository's name on the forge, OWNER/NAME")
+    if settings.status_channel is StatusChannel.GITHUB:
+        token = _required_token(settings, "github_token")
+        return ForgeChannel(GitHub(settings.github_url, settings.forge_repository, token, limit_seconds=limit))
+    if settings.gitea_url is None:
+        raise not_set("gitea_url", "where Gitea is served")
+    token = _required_token(settings, "gitea_token")
+    return ForgeChannel(Gitea(settings.gitea_url, settings.forge_repository, token, limit_seconds=limit))
+
+
+def _required_token(settings: Settings, name: str) -> str:
+    secret = getattr(settings, name)
+    if secret is None:
+        raise not_set(name, "a token that may write commit statuses")
+    return str(secret.reveal())
+
+
+def pace_of(settings: Settings) -> Pace:
+    """Return the times that cycles work with."""
+    return Pace(
+        poll_interval=settings.interval,
+        stale_after=settings.stale_after,
+        source_limit=settings.source_timeout,
+        observe_only=settings.mode is Mode.OBSERVE,
+    )
+
+
+def log_to(stream: TextIO, settings: Settings) -> None:
+    """Send the log lines of this process to ``stream``, secrets removed."""
+    style = LogStyle.choose(settings.log_format, stream, level=settings.log_level)
+    set_up_logs(stream, style, Redaction(settings.secrets()))

@@ -1,0 +1,90 @@
+"""For commands that only look: the ledger's memory, a folder's declaration, and the snapshot the daemon would judge.
+
+Nothing here writes to a cluster, to the ledger or to a simulated fleet's state.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from controller import __version__
+from controller.core.recall import remember
+from controller.errors import Problem
+from controller.ledger.opened import OpenLedger
+from controller.ledger.opening import open_ledger
+from controller.model.declaration import Declaration
+from controller.model.history import History
+from controller.model.snapshot import Snapshot, Standing
+from controller.reports.metrics import Metrics
+from controller.repository.blobs import BlobCache
+from controller.repository.declare import load, validate
+from controller.repository.tree import DirectoryTree
+from controller.runtime.clock import SystemClock
+from controller.runtime.watching import Watcher
+from controller.settings import Settings
+from controller.wiring.parts import DeclaredSources, pace_of, repository_of
+
+FOLDER = "folder"
+"""Stands for the revision where a folder is planned."""
+
+
+def problems_in(path: Path) -> tuple[Problem, ...]:
+    """Return everything that is wrong with what the folder declares. Raises RepositoryError where it cannot be read."""
+    return validate(DirectoryTree(path))
+
+
+def existing_ledger(settings: Settings) -> OpenLedger:
+    """Open the ledger that a controller made before. Raises LedgerError where there is none."""
+    return open_ledger(settings.ledger, create=False)
+
+
+def recorded_history(settings: Settings, *, required: bool = False) -> History:
+    """Return what the ledger remembers; where there is none yet, nothing, or LedgerError if it is required."""
+    if not required and not settings.ledger.exists():
+        return History()
+    ledger = existing_ledger(settings)
+    try:
+        return remember(History(), ledger.read())
+    finally:
+        ledger.close()
+
+
+def look_at_live(settings: Settings, at: datetime | None = None) -> Snapshot:
+    """Return what the daemon would judge now.
+
+    Raises SettingsError, RepositoryError, LedgerError, and DeclarationError where the head is refused.
+    """
+    now = at or SystemClock().now()
+    repository = repository_of(settings)
+    head = repository.fetch(None)
+    declaration = repository.load(head.revision)
+    standing = Standing(head=head.revision, in_force=head.revision, confirmed_at=now)
+    return _snapshot(settings, declaration, standing, now)
+
+
+def look_at_folder(settings: Settings, path: Path, at: datetime | None = None) -> Snapshot:
+    """Return what the daemon would judge if the branch's head were what the folder declares.
+
+    Raises DeclarationError, RepositoryError, LedgerError.
+    """
+    now = at or SystemClock().now()
+    declaration = load(DirectoryTree(path), BlobCache())
+    return _snapshot(settings, declaration, Standing(head=FOLDER, in_force=FOLDER, confirmed_at=now), now)
+
+
+def _snapshot(settings: Settings, declaration: Declaration, standing: Standing, now: datetime) -> Snapshot:
+    history = recorded_history(settings)
+    sources = DeclaredSources(settings, read_only=True).open(declaration)
+    watcher = Watcher(settings.source_timeout, Metrics(__version__))
+    listed = watcher.watch(sources, {}, frozenset(), now)
+    observation = watcher.watch(sources, listed.clusters, frozenset(listed.clusters), now)
+    pace = pace_of(settings)
+    return Snapshot(
+        now=now,
+        standing=standing,
+        declaration=declaration,
+        observation=observation,
+        history=history,
+        poll_interval=pace.poll_interval,
+        stale_after=pace.stale_after,
+        write_limit=pace.source_limit,
+    )

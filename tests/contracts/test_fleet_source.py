@@ -1,0 +1,232 @@
+"""What every FleetSource promises (``controller.ports``), asked of each kind of fleet."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from controller.errors import ApplyRefused, ObservationError
+from controller.fleets.lab import LabSource
+from controller.model.observation import Reading, Unknown
+from controller.ports import FleetSource
+from tests.builders import LEVEL_43, MINUTE, NEW, NOON, OLD, SECOND, a_start, release
+from tests.contracts.fleet_worlds import LABELS, FleetWorld, LabWorld, SimulatedWorld
+
+WORLDS: dict[str, Callable[[Path], FleetWorld]] = {"simulated": SimulatedWorld, "lab": LabWorld}
+LATER = NOON + 20 * SECOND
+
+
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FleetWorld]:
+    """Two clusters, read once at noon."""
+    made = WORLDS[request.param](tmp_path)
+    made.source.read(frozenset(made.clusters), NOON)
+    yield made
+    if isinstance(made.source, LabSource):
+        made.source.close()
+
+
+def read(world: FleetWorld, cluster: str, now: datetime, source: FleetSource | None = None) -> Reading:
+    """What ``cluster`` shows in full."""
+    reading = (source or world.source).read(frozenset(world.clusters), now).clusters[cluster].reading
+    assert isinstance(reading, Reading), reading
+    return reading
+
+
+def test_every_cluster_is_listed_by_its_full_name(world: FleetWorld) -> None:
+    """
+    All clusters are there, with their labels, under names that begin with the source's.
+    """
+    reading = world.source.read(frozenset(), LATER)
+
+    assert reading.source == world.source.name
+    assert set(world.clusters) == set(reading.clusters)
+    assert all(name == cluster.name for name, cluster in reading.clusters.items())
+    assert all(name.startswith(f"{world.source.name}/") for name in reading.clusters)
+    assert all(dict(cluster.labels).items() >= LABELS.items() for cluster in reading.clusters.values())
+
+
+def test_a_quiet_cluster_is_settled_and_healthy(world: FleetWorld) -> None:
+    """
+    Where nothing happens, all that is asked for runs, and a full reading says so.
+    """
+    reading = read(world, world.clusters[0], LATER)
+
+    assert (release(OLD),) * 3 == (reading.release, reading.highest, reading.wanted)
+    assert reading.full
+    assert reading.settled
+    assert reading.healthy
+    assert reading.fleet is None
+
+
+def test_two_looks_at_one_moment_are_equal(world: FleetWorld) -> None:
+    """
+    Reading changes nothing.
+    """
+    world.source.start(a_start(world.clusters[0]), LATER)
+
+    first = world.source.read(frozenset(world.clusters), LATER)
+
+    assert first == world.source.read(frozenset(world.clusters), LATER)
+
+
+def test_a_start_is_seen_in_the_next_reading(world: FleetWorld) -> None:
+    """
+    A wish that was taken is what the resource asks for, under another token, with the fleet's mark, and not yet done.
+    """
+    cluster = world.clusters[0]
+    before = read(world, cluster, LATER)
+
+    world.source.start(a_start(cluster, token=before.token), LATER)
+
+    after = read(world, cluster, LATER)
+    assert release(NEW) == after.wanted
+    assert release(OLD) == after.release
+    assert before.token != after.token
+    assert "acme" == after.fleet
+    assert not after.settled
+
+
+def test_an_upgrade_ends_on_target_settled_and_healthy(world: FleetWorld) -> None:
+    """
+    Once all is done the cluster runs what was asked for, and the other one what it ran before.
+    """
+    cluster, other = world.clusters
+    world.source.start(a_start(cluster, token=read(world, cluster, LATER).token), LATER)
+
+    done = world.finish(LATER)
+
+    reading = read(world, cluster, done)
+    assert (release(NEW),) * 3 == (reading.release, reading.highest, reading.wanted)
+    assert reading.settled
+    assert reading.healthy
+    assert release(OLD) == read(world, other, done).release
+
+
+def test_starting_twice_changes_nothing_more(world: FleetWorld) -> None:
+    """
+    The same start again is harmless: while it is under way, when it is done, and from the next process.
+    """
+    cluster = world.clusters[0]
+    start = a_start(cluster, token=read(world, cluster, LATER).token)
+    world.source.start(start, LATER)
+    once = read(world, cluster, LATER + MINUTE)
+
+    world.source.start(start, LATER + MINUTE)
+
+    assert once == read(world, cluster, LATER + MINUTE)
+    done = world.finish(LATER)
+    world.reopened().start(start, done)
+    assert once.token == read(world, cluster, done).token
+    assert read(world, cluster, done).settled
+
+
+def test_a_start_judged_from_an_older_state_is_refused(world: FleetWorld) -> None:
+    """
+    Where somebody else changed the resource since it was read, the write changes nothing and says so.
+    """
+    cluster = world.clusters[0]
+    token = read(world, cluster, LATER).token
+    world.changed_by_others(cluster, release("4.2.1"), LATER)
+    changed = read(world, cluster, LATER)
+
+    with pytest.raises(ApplyRefused, match=cluster):
+        world.source.start(a_start(cluster, token=token), LATER)
+
+    assert release("4.2.1") == changed.wanted
+    assert token != changed.token
+    assert changed == read(world, cluster, LATER)
+
+
+def test_a_start_with_a_token_of_nobody_is_refused(world: FleetWorld) -> None:
+    """
+    A token that this source never gave is no condition that can hold.
+    """
+    with pytest.raises(ApplyRefused):
+        world.source.start(a_start(world.clusters[0], token="never given"), LATER)
+
+    assert release(OLD) == read(world, world.clusters[0], LATER).wanted
+
+
+def test_a_cluster_that_is_gone_is_refused_and_not_listed(world: FleetWorld) -> None:
+    """
+    A start of a cluster that vanished begins nothing, and the rest of the fleet is read as before.
+    """
+    gone, stays = world.clusters
+    world.remove(gone)
+
+    assert [stays] == list(world.source.read(frozenset(), LATER).clusters)
+    with pytest.raises(ApplyRefused, match="gone"):
+        world.source.start(a_start(gone), LATER)
+
+
+def test_another_sources_cluster_is_refused(world: FleetWorld) -> None:
+    """
+    A name counts with its source: a cluster of the same short name elsewhere is another one.
+    """
+    own_name = world.clusters[0].split("/")[-1]
+
+    with pytest.raises(ApplyRefused, match="gone"):
+        world.source.start(a_start(f"elsewhere/{own_name}"), LATER)
+
+
+def test_a_cluster_that_cannot_be_read_is_unknown_alone(world: FleetWorld) -> None:
+    """
+    It stays listed with its labels and a reason; the others are read.
+    """
+    lost, other = world.clusters
+    world.lose(lost, LATER)
+
+    clusters = world.source.read(frozenset(world.clusters), LATER).clusters
+
+    reading = clusters[lost].reading
+    assert isinstance(reading, Unknown)
+    assert reading.why
+    assert dict(clusters[lost].labels).items() >= LABELS.items()
+    assert isinstance(clusters[other].reading, Reading)
+
+
+def test_a_source_that_cannot_be_read_says_so(world: FleetWorld) -> None:
+    """
+    A source that cannot list its clusters raises; it never answers with an empty fleet.
+    """
+    world.break_down()
+
+    with pytest.raises(ObservationError, match=r".+"):
+        world.source.read(frozenset(), LATER)
+    with pytest.raises(ApplyRefused):
+        world.source.start(a_start(world.clusters[0]), LATER)
+
+
+def test_the_next_process_sees_the_same_fleet(world: FleetWorld) -> None:
+    """
+    What was asked outlives the process that asked.
+    """
+    cluster = world.clusters[0]
+    world.source.start(a_start(cluster, token=read(world, cluster, LATER).token), LATER)
+
+    assert read(world, cluster, LATER) == read(world, cluster, LATER, world.reopened())
+
+
+def test_the_mark_of_another_fleet_is_shown_and_respected(world: FleetWorld) -> None:
+    """
+    A cluster that another fleet wrote to first shows that fleet's mark, and takes no wish of ours.
+    """
+    cluster = world.clusters[0]
+    world.source.start(a_start(cluster, token=read(world, cluster, LATER).token, fleet="other"), LATER)
+    marked = read(world, cluster, LATER)
+
+    with pytest.raises(ApplyRefused, match="other"):
+        world.source.start(a_start(cluster, token=marked.token), LATER)
+
+    assert "other" == marked.fleet
+    assert marked == read(world, cluster, LATER)
+
+
+def test_a_finalization_is_refused_for_now(world: FleetWorld) -> None:
+    """
+    A wish that a source cannot fulfil is refused, not quietly taken.
+    """
+    with pytest.raises(ApplyRefused, match="not yet supported"):
+        world.source.start(a_start(world.clusters[0], LEVEL_43), LATER)
