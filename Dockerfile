@@ -14,6 +14,7 @@ RUN ["/opt/wavefleet/bin/pip", "install", "--require-hashes", "--only-binary", "
 
 COPY LICENSE README.md pyproject.toml ./
 COPY schemas schemas
+COPY fleet-example fleet-example
 COPY controller controller
 RUN ["/opt/wavefleet/bin/pip", "wheel", "--no-deps", "--wheel-dir", "dist", "."]
 RUN ["/opt/wavefleet/bin/pip", "install", "--no-deps", "--no-index", "--find-links", "dist", "wavefleet"]

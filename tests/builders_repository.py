@@ -34,7 +34,7 @@ def group_text(name: str = "prod", spec: str = "", *, version: str = "4.3.1", cl
     )
 
 
-class FleetRepository:
+class FleetFiles:
     """A fleet repository in a folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -43,22 +43,22 @@ class FleetRepository:
         self.write("simulation/clusters.yaml", INVENTORY)
         self.write("groups/prod.yaml", group_text())
 
-    def write(self, path: str, content: str | bytes) -> "FleetRepository":
+    def write(self, path: str, content: str | bytes) -> "FleetFiles":
         """Write one file, whatever it holds."""
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content.encode() if isinstance(content, str) else content)
         return self
 
-    def group(self, spec: str = "", *, name: str = "prod", version: str = "4.3.1", clusters: str = "") -> "FleetRepository":
+    def group(self, spec: str = "", *, name: str = "prod", version: str = "4.3.1", clusters: str = "") -> "FleetFiles":
         """Write ``groups/NAME.yaml``."""
         return self.write(f"groups/{name}.yaml", group_text(name, spec, version=version, clusters=clusters))
 
-    def fleet(self, spec: str) -> "FleetRepository":
+    def fleet(self, spec: str) -> "FleetFiles":
         """Write ``fleet.yaml``; ``spec`` is indented by two spaces and begins in line 7."""
         return self.write("fleet.yaml", FLEET + spec)
 
-    def inventory(self, spec: str) -> "FleetRepository":
+    def inventory(self, spec: str) -> "FleetFiles":
         """Write the inventory; ``spec`` is indented by two spaces and begins in line 7."""
         return self.write("simulation/clusters.yaml", INVENTORY + spec)
 
@@ -69,12 +69,7 @@ class FleetRepository:
     def problems(self) -> list[Problem]:
         """Return what is wrong; loading must say the same."""
         problems = validate(self.tree())
-        try:
-            load(self.tree(), BlobCache())
-        except DeclarationError as error:
-            assert problems == error.problems
-        else:
-            assert () == problems
+        assert problems == _refusal(self.tree())
         return list(problems)
 
     def told(self) -> list[str]:
@@ -90,3 +85,11 @@ class FleetRepository:
         group = self.load().group(name)
         assert group is not None
         return group
+
+
+def _refusal(tree: DirectoryTree) -> tuple[Problem, ...]:
+    try:
+        load(tree, BlobCache())
+    except DeclarationError as error:
+        return error.problems
+    return ()

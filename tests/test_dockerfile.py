@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,18 @@ def test_only_named_files_are_copied() -> None:
     assert not [instruction for stage in stages() for instruction in stage if instruction.word == "ADD"]
     assert [] == [source for source in copied if not (ROOT / source).exists()]
     assert [] == [source for source in copied if source.startswith((".", "/")) or "*" in source]
+
+
+def test_all_that_the_wheel_is_made_of_is_copied() -> None:
+    """
+    Each folder that ``pyproject.toml`` makes a package of, and the files it names, reach the first stage.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = project["tool"]["setuptools"]["package-dir"].values()
+    files = {project["project"]["readme"], *project["project"]["license-files"]}
+    copied = {source for copy in the(0, "COPY") for source in copy.arguments.split()[:-1]}
+
+    assert {"pyproject.toml", "requirements.lock", *folders, *files} == copied
 
 
 def ignore_lines() -> list[str]:

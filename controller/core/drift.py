@@ -29,11 +29,8 @@ def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], targ
         reading = clusters[name].reading
         if isinstance(reading, Unknown):
             unknown.append(name)
-        elif reading.release == target:
-            if reading.highest == target:
-                on_target += 1
-            else:
-                above.append(name)
+        elif runs(reading, target):
+            on_target += 1
         elif reading.release < target:
             below.append(name)
         else:
@@ -42,5 +39,9 @@ def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], targ
 
 
 def runs(reading: Reading, target: object) -> bool:
-    """Tell whether every node of the cluster runs ``target``."""
-    return reading.release == target and reading.highest == target
+    """Tell whether every node of the cluster runs ``target``.
+
+    Identity is asked first: releases are read through a cache, so equal ones mostly are the same value.
+    """
+    lowest, highest = reading.release, reading.highest
+    return (lowest is target or lowest == target) and (highest is target or highest == target)

@@ -4,7 +4,7 @@ Linear in clusters: labels are indexed once, and each group asks the index.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from controller.model.declaration import ClusterGroup
@@ -30,10 +30,10 @@ class Membership:
     short: Mapping[str, str]
 
 
-def assign(groups: Iterable[ClusterGroup], clusters: Mapping[str, ObservedCluster]) -> Membership:
+def assign(groups: Sequence[ClusterGroup], clusters: Mapping[str, ObservedCluster]) -> Membership:
     """Return whose each of ``clusters`` is."""
     labels = _index_labels(clusters)
-    by_last_part = _index_names(clusters)
+    by_last_part = _index_names(clusters) if any(group.selector.names for group in groups) else {}
     claims: dict[str, list[str]] = defaultdict(list)
     missing: dict[str, tuple[str, ...]] = {}
     for group in groups:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from controller.atomic import NotSynced
 from controller.errors import ApplyInDoubt, ApplyRefused, ObservationError
-from controller.fleets.simulated_clusters import Script, Wish, asked, look, wish_at
+from controller.fleets.simulated_clusters import asked, look, wish_at
 from controller.fleets.simulated_faults import faults_by_cluster
+from controller.fleets.simulated_rolls import Script, Wish, first_wish
 from controller.fleets.simulated_state import State, StateFile
 from controller.model.inventory import Inventory
 from controller.model.observation import ObservedCluster, SourceReading, Unknown
@@ -86,7 +87,7 @@ class SimulatedSource:
         script, recorded = self._script(name, state), state.wishes.get(name)
         if isinstance(unknown := look(script, recorded, now).reading, Unknown):
             raise ApplyRefused(f"{start.cluster}: {unknown.why}; look again")
-        wish = _wished(start, script, wish_at(script, recorded, now), now)
+        wish = _wished(start, script, wish_at(script, recorded or first_wish(script.cluster), now), now)
         if wish != recorded:
             self._file.write(replace(state, wishes={**state.wishes, name: wish}))
 

@@ -5,52 +5,16 @@ how far that is follows from when it was asked. So the same moment always shows 
 what happened meanwhile, and real and virtual time are one. It reads no clock and no file, and judges nothing.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 
-from controller.fleets.simulated_faults import Span, begin_of, later, span_of
+from controller.fleets.simulated_faults import Span, begin_of, concerns, later, span_of
+from controller.fleets.simulated_rolls import FIRST_GENERATION, Roll, Script, Wish, brokers_after, first_wish, roll_of
 from controller.model.inventory import Fault, FaultKind, SimulatedCluster
 from controller.model.observation import Finding, Reading, Severity, Unknown
 from controller.model.versions import KafkaVersion, MetadataVersion
-
-Brokers = tuple[tuple[KafkaVersion, int], ...]
-"""How many brokers run which release, those that roll first in front."""
-
-FIRST_GENERATION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a cluster's resource asks for, and how its brokers stood when that was asked."""
-
-    generation: int
-    """One higher with every change of the release."""
-    release: KafkaVersion
-    brokers: Brokers
-    asked_at: datetime | None = None
-    """None where nobody ever asked: the cluster is as its inventory declares it."""
-    asked_with: str | None = None
-    """The token that the asker gave; None where others asked, who give none."""
-    mark: str | None = None
-    """The fleet that wrote to it first."""
-
-    @property
-    def is_upgrade(self) -> bool:
-        """It raises a broker; faults ``during: upgrade`` leave downgrades alone."""
-        return any(self.release > release for release, _ in self.brokers)
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What is declared of one cluster, and when the simulation began."""
-
-    cluster: SimulatedCluster
-    faults: tuple[Fault, ...]
-    """Those that hit it."""
-    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,92 +26,43 @@ class Seen:
     """From then on it may show something else; None = not before something is asked of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Roll:
-    """The way of a cluster's brokers to the release asked for. Steps are one per broker, and a last one to settle."""
-
-    cluster: SimulatedCluster
-    begins_at: datetime | None
-    """None = the operator refuses for good."""
-    brokers: int
-    """Those that have to roll."""
-    stuck_after: int | None = None
-    """After so many steps it is stuck; None = never."""
-    stuck_for: timedelta | None = None
-    """None = for good."""
-
-    @property
-    def ready_at(self) -> datetime | None:
-        """The moment of its last step; None = never."""
-        return self.moment(self.brokers + 1)
-
-    def moment(self, step: int) -> datetime | None:
-        """Return when ``step``, counted from 1, is over; None = never."""
-        moment = later(self.begins_at, self.cluster.per_broker, min(step, self.brokers))
-        if step > self.brokers:
-            moment = later(moment, self.cluster.settle)
-        if self.stuck_after is None or step <= self.stuck_after:
-            return moment
-        return None if self.stuck_for is None else later(moment, self.stuck_for)
-
-    def rolled(self, now: datetime) -> int:
-        """Return how many brokers have rolled at ``now``."""
-        if self.begins_at is None or now < self.begins_at:
-            return 0
-        steps = self._steps(now - self.begins_at)
-        if self.stuck_after is None or steps <= self.stuck_after:
-            return steps
-        if self.stuck_for is None:
-            return self.stuck_after
-        return max(self.stuck_after, self._steps(now - self.begins_at - self.stuck_for))
-
-    def _steps(self, elapsed: timedelta) -> int:
-        if elapsed < timedelta(0):
-            return 0
-        per_broker = self.cluster.per_broker
-        return min(self.brokers, elapsed // per_broker) if per_broker else self.brokers
-
-
 def look(script: Script, recorded: Wish | None, now: datetime) -> Seen:
     """Return what the cluster shows at ``now``, given what was last asked of it by us."""
     if recorded is None and not script.faults:
         return Seen(_untouched(script.cluster), None)
-    wish = wish_at(script, recorded, now)
-    roll = _roll(script, wish)
+    first = recorded or first_wish(script.cluster)
+    wish = wish_at(script, first, now)
+    roll = roll_of(script, wish)
     spans = [(fault, _span(script, fault, wish, roll)) for fault in script.faults]
     lasting = [(fault, span) for fault, span in spans if span is not None]
     hitting = [(fault, span) for fault, span in lasting if span.covers(now)]
-    moments = [*_roll_moments(roll, now), *(moment for moment, _, _ in _changes(script))]
+    moments = [*_roll_moments(roll, now), *(change.at for change in _changes(script, first))]
     moments += [moment for _, span in lasting for moment in span.ends]
     until = min((moment for moment in moments if moment > now), default=None)
     return Seen(_shown(script, wish, roll, hitting, now), until)
 
 
-def wish_at(script: Script, recorded: Wish | None, now: datetime) -> Wish:
-    """Return what the cluster's resource asks for at ``now``: our last word, and what others changed since."""
-    wish = recorded or _first_wish(script.cluster)
-    told_at = wish.asked_at
-    undo: tuple[Fault, KafkaVersion] | None = None
-    for moment, fault, is_end in _changes(script):
-        if moment > now or (told_at is not None and moment <= told_at):
+def wish_at(script: Script, first: Wish, now: datetime) -> Wish:
+    """Return what the cluster's resource asks for at ``now``: ``first``, and what others changed since."""
+    wish, undo = first, None
+    for change in _changes(script, first):
+        if change.at > now:
+            break
+        if change.ends:
+            release = undo[1] if undo is not None and undo[0] is change.fault else wish.release
+        elif concerns(change.fault, wish.release) and (wish is first or not change.of_upgrade):
+            assert change.fault.kafka_version is not None, "an inventory says what others set"
+            undo, release = (change.fault, wish.release), change.fault.kafka_version
+        else:
             continue
-        if not is_end:
-            assert fault.kafka_version is not None, "an inventory says what others set"
-            undo = (fault, wish.release)
-            wish = _changed(script, wish, fault.kafka_version, moment)
-        elif undo is not None and undo[0] is fault:
-            wish = _changed(script, wish, undo[1], moment)
+        wish = _changed(script, wish, release, change.at)
     return wish
 
 
 def asked(script: Script, wish: Wish, now: datetime) -> Wish:
     """Return ``wish`` as the starting point of another one: with its brokers as they stand at ``now``."""
-    roll = _roll(script, wish)
-    return replace(wish, brokers=_brokers(wish, roll.rolled(now)) if roll else wish.brokers)
-
-
-def _first_wish(cluster: SimulatedCluster) -> Wish:
-    return Wish(FIRST_GENERATION, cluster.release, ((cluster.release, cluster.brokers),))
+    roll = roll_of(script, wish)
+    return replace(wish, brokers=brokers_after(wish, roll.rolled(now)) if roll else wish.brokers)
 
 
 def _changed(script: Script, wish: Wish, release: KafkaVersion, moment: datetime) -> Wish:
@@ -157,43 +72,58 @@ def _changed(script: Script, wish: Wish, release: KafkaVersion, moment: datetime
     return Wish(wish.generation + 1, release, brokers, asked_at=moment, mark=wish.mark)
 
 
-def _changes(script: Script) -> list[tuple[datetime, Fault, bool]]:
-    """Return when others set a release, and when they put it back (True), in order."""
-    changes: list[tuple[datetime, Fault, bool]] = []
-    for fault in script.faults:
-        if fault.kind is FaultKind.CHANGED_BY_OTHERS:
-            begin = begin_of(fault, script.started_at)
-            end = later(begin, fault.lasts)
-            changes += [(moment, fault, moment is end) for moment in (begin, end) if moment is not None]
-    return sorted(changes, key=lambda change: change[0])
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Others set a release, or put back what they found."""
+
+    at: datetime
+    fault: Fault
+    ends: bool
+    of_upgrade: bool
+    """It comes with an upgrade of ours, and not at a time of its own."""
 
 
-def _roll(script: Script, wish: Wish) -> Roll | None:
-    if wish.asked_at is None:
+def _changes(script: Script, first: Wish) -> list[_Change]:
+    """Return what others do after ``first`` was asked, in order."""
+    changes = [
+        change
+        for fault in script.faults
+        if fault.kind is FaultKind.CHANGED_BY_OTHERS
+        for change in _changes_of(script, fault, first)
+    ]
+    return sorted(changes, key=lambda change: change.at) if changes else changes
+
+
+def _changes_of(script: Script, fault: Fault, first: Wish) -> Iterator[_Change]:
+    of_upgrade = fault.at is None and (fault.during_upgrade or fault.after is not None)
+    begin = _in_upgrade(script, fault, first) if of_upgrade else begin_of(fault, script.started_at)
+    for moment, ends in ((begin, False), (later(begin, fault.lasts), True)):
+        if moment is not None and (first.asked_at is None or moment > first.asked_at):
+            yield _Change(moment, fault, ends, of_upgrade)
+
+
+def _in_upgrade(script: Script, fault: Fault, wish: Wish) -> datetime | None:
+    """Return when others cut into the upgrade of ``wish``, half way or after its end."""
+    roll = roll_of(script, wish)
+    if roll is None or not wish.is_upgrade:
         return None
-    brokers = sum(count for release, count in wish.brokers if release != wish.release)
-    roll = Roll(script.cluster, wish.asked_at, brokers)
-    if not wish.is_upgrade:
-        return roll
-    for fault in script.faults:
-        if fault.release not in (None, wish.release):
-            continue
-        if fault.kind is FaultKind.REFUSED:
-            begins_at = None if fault.lasts is None else later(wish.asked_at, fault.lasts)
-            roll = replace(roll, begins_at=begins_at)
-        if fault.kind is FaultKind.STUCK:
-            roll = replace(roll, stuck_after=brokers // 2, stuck_for=fault.lasts)
-    return roll
+    return later(roll.ready_at, fault.after) if fault.after is not None else roll.moment(max(1, roll.brokers // 2))
 
 
 def _span(script: Script, fault: Fault, wish: Wish, roll: Roll | None) -> Span | None:
-    if fault.kind not in (FaultKind.UNHEALTHY, FaultKind.UNREACHABLE) or fault.release not in (None, wish.release):
+    """Return when a fault that shows in a reading does; None where it never does."""
+    if fault.kind not in (FaultKind.UNHEALTHY, FaultKind.UNREACHABLE) or not concerns(fault, wish.release):
         return None
     if not fault.during_upgrade and fault.after is None:
         return span_of(fault, begin_of(fault, script.started_at))
     if roll is None or not wish.is_upgrade:
         return None
-    return span_of(fault, wish.asked_at if fault.during_upgrade else later(roll.ready_at, fault.after))
+    if fault.after is not None:
+        return span_of(fault, later(roll.ready_at, fault.after))
+    begin = begin_of(fault, script.started_at) if fault.at is not None else wish.asked_at
+    if begin is None or wish.asked_at is None or (roll.ready_at is not None and roll.ready_at <= begin):
+        return None
+    return span_of(fault, max(begin, wish.asked_at))
 
 
 def _roll_moments(roll: Roll | None, now: datetime) -> Iterator[datetime]:
@@ -231,7 +161,7 @@ def _rolling(settled: Reading, wish: Wish, roll: Roll, now: datetime) -> Reading
     ready_at = roll.ready_at
     if ready_at is not None and ready_at <= now:
         return settled
-    brokers = _brokers(wish, roll.rolled(now))
+    brokers = brokers_after(wish, roll.rolled(now))
     releases = [release for release, _ in brokers]
     reading = replace(settled, release=min(releases), highest=max(releases), settled=False)
     if roll.begins_at != wish.asked_at and (roll.begins_at is None or now < roll.begins_at):
@@ -239,17 +169,6 @@ def _rolling(settled: Reading, wish: Wish, roll: Roll, now: datetime) -> Reading
     on_wish = sum(count for release, count in brokers if release == wish.release)
     total = sum(count for _, count in brokers)
     return replace(reading, progress=f"{on_wish} of {total} brokers", findings=(_catching_up(on_wish, total),))
-
-
-def _brokers(wish: Wish, rolled: int) -> Brokers:
-    """Return the brokers of ``wish`` after ``rolled`` of them went over to its release, the frontmost first."""
-    counts: Counter[KafkaVersion] = Counter()
-    for release, count in wish.brokers:
-        moved = min(rolled, count) if release != wish.release else 0
-        rolled -= moved
-        counts[release] += count - moved
-        counts[wish.release] += moved
-    return tuple((release, count) for release, count in counts.items() if count)
 
 
 def _catching_up(on_wish: int, total: int) -> Finding:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.model.inventory import Fault, Inventory
+from controller.model.versions import KafkaVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ def faults_by_cluster(inventory: Inventory) -> Mapping[str, tuple[Fault, ...]]:
         for name in _hit(fault, position):
             hits[name] = (*hits.get(name, ()), fault)
     return hits
+
+
+def concerns(fault: Fault, release: KafkaVersion) -> bool:
+    """Tell whether a fault can hit a cluster that is asked for ``release``."""
+    return fault.release is None or fault.release == release
 
 
 def begin_of(fault: Fault, started_at: datetime) -> datetime | None:

@@ -15,7 +15,7 @@ import msgspec
 
 from controller import atomic
 from controller.errors import ObservationError
-from controller.fleets.simulated_clusters import Brokers, Wish
+from controller.fleets.simulated_rolls import Brokers, Wish
 from controller.model.versions import KafkaVersion
 
 FORMAT = 1

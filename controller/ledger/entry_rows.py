@@ -25,9 +25,9 @@ _PAGE = (_entries.sequence, _entries.at, _entries.kind, _entries.body, _entries.
 def append(connection: Connection, entries: Sequence[Entry], at: datetime) -> None:
     """Write ``entries`` after the newest one, and take in the requests that they answer."""
     first: int = connection.execute(select(schema.ledger.c.last_sequence)).scalar_one() + 1
-    context = _context(connection, entries)
+    groups = _Groups(connection)
     moment = write_moment(at)
-    rows = [_row(first + index, moment, entry, about(entry, context)) for index, entry in enumerate(entries)]
+    rows = [_row(first + index, moment, entry, groups.about(entry)) for index, entry in enumerate(entries)]
     connection.execute(insert(schema.entries), rows)
     connection.execute(update(schema.ledger).values(last_sequence=first + len(rows) - 1))
     for entry, row in zip(entries, rows, strict=True):
@@ -63,30 +63,30 @@ def _take_in(connection: Connection, entry: Entry, row: dict[str, Any]) -> None:
         connection.execute(superseded)
 
 
-def _context(connection: Connection, entries: Sequence[Entry]) -> Context:
-    groups: dict[int, str | None] = {
-        entry.rollout: entry.group for entry in entries if isinstance(entry, RolloutPlanned)
-    }
+class _Groups:
+    """Finds the group of entries that name only a rollout or a request, each rollout's once in a batch."""
 
-    def group_of_rollout(rollout: int) -> str | None:
-        if rollout not in groups:
-            groups[rollout] = _group_of_rollout(connection, rollout)
-        return groups[rollout]
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._of_rollout: dict[int, str | None] = {}
+        self._context = Context(self._group_of_rollout, self._scope_of_request)
 
-    return Context(group_of_rollout, lambda request: _scope_of_request(connection, request))
+    def about(self, entry: Entry) -> About:
+        if isinstance(entry, RolloutPlanned):
+            self._of_rollout[entry.rollout] = entry.group
+        return about(entry, self._context)
 
+    def _group_of_rollout(self, rollout: int) -> str | None:
+        if rollout not in self._of_rollout:
+            of_rollout = (_entries.kind == RolloutPlanned.__name__, _entries.rollout == rollout)
+            query = select(_entries.group_name).where(*of_rollout).order_by(_entries.sequence.desc()).limit(1)
+            self._of_rollout[rollout] = self._connection.execute(query).scalar()
+        return self._of_rollout[rollout]
 
-def _group_of_rollout(connection: Connection, rollout: int) -> str | None:
-    of_rollout = (_entries.kind == RolloutPlanned.__name__, _entries.rollout == rollout)
-    query = select(_entries.group_name).where(*of_rollout).order_by(_entries.sequence.desc()).limit(1)
-    found: str | None = connection.execute(query).scalar()
-    return found
-
-
-def _scope_of_request(connection: Connection, request: int) -> str | None:
-    query = select(schema.requests.c.scope).where(schema.requests.c.id == request)
-    found: str | None = connection.execute(query).scalar()
-    return found
+    def _scope_of_request(self, request: int) -> str | None:
+        query = select(schema.requests.c.scope).where(schema.requests.c.id == request)
+        found: str | None = self._connection.execute(query).scalar()
+        return found
 
 
 def page_after(connection: Connection, after: int) -> list[Recorded]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from controller.errors import LedgerError
@@ -132,15 +132,16 @@ def _temporary_beside(path: Path) -> Iterator[Path]:
 
 
 def _build(path: Path, build: Callable[[Connection], None]) -> None:
+    """Fill a new file. Not by way of the log: a disk that is full shows at the commit, not unseen when it is closed."""
     engine = open_engine(path)
     try:
-        use_write_ahead_log(engine)
         with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
             build(connection)
             for trigger in _TRIGGERS:
                 connection.exec_driver_sql(trigger)
+        use_write_ahead_log(engine)
     finally:
-        engine.dispose()  # the last connection to close moves the log into the file
+        engine.dispose()
 
 
 def _link(temporary: Path, path: Path) -> None:
@@ -157,9 +158,12 @@ def _link(temporary: Path, path: Path) -> None:
 
 def use_write_ahead_log(engine: Engine) -> None:
     """Keep the file in write-ahead mode, also one that was restored without it; raises SQLAlchemyError."""
+    statement = "PRAGMA journal_mode=WAL"
     connection = engine.raw_connection()
     try:
-        connection.cursor().execute("PRAGMA journal_mode=WAL")
+        connection.cursor().execute(statement)  # SQLite changes it outside a transaction only
+    except sqlite3.Error as error:
+        raise DatabaseError(statement, None, error) from error
     finally:
         connection.close()
 

@@ -11,6 +11,8 @@ def last_part(full: str) -> str:
 
 def short_names(full_names: Iterable[str]) -> Mapping[str, str]:
     """Return each full name's short form: its last part where no other cluster has the same, else itself."""
-    parts = {full: last_part(full) for full in full_names}
+    parts = {full: full.rpartition("/")[2] for full in full_names}
+    if len(set(parts.values())) == len(parts):
+        return parts
     counts = Counter(parts.values())
     return {full: part if counts[part] == 1 else full for full, part in parts.items()}

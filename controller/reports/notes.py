@@ -163,7 +163,7 @@ class NotesChannel:
         self._repository.mkdir(parents=True, exist_ok=True)
         if not mark.exists() and any(self._repository.iterdir()):
             raise ReportDelayed(
-                f"Git notes: {self._repository}: found files of somebody else, expected an empty folder or our own cache; "
+                f"Git notes: {self._repository}: found files of somebody else, expected none, or our own cache; "
                 "move them away, or name another folder",
                 retry_after_seconds=MENDING_SECONDS,
             )

@@ -22,6 +22,9 @@ DOCUMENTS_MAX = 2_000
 PROBLEMS_PER_FILE_MAX = 100
 SCALAR_SHOWN_MAX = 80
 
+_IN_KEY = -1
+"""Stands in a path for a key that is more than text, so that its depth counts."""
+
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\r(?!$)")
 """Control characters, line ends that reviewers do not see, and what makes them read another order."""
 
@@ -112,7 +115,7 @@ def _bad_characters(file: str, text: str) -> Iterator[Problem]:
             found = f"the invisible character U+{ord(invisible[0]):04X}"
         if found and told < PROBLEMS_PER_FILE_MAX:
             told += 1
-            expected = "spaces" if found == "a tab" else "text without it: delete it, or write an escape in quotes"
+            expected = "spaces" if found == "a tab" else "text without it: delete it"
             yield Problem(file, number, "", found, expected)
 
 
@@ -184,7 +187,7 @@ class _Composer:
         return fields
 
     def _key(self, event: yaml.Event, events: Iterator[yaml.Event], path: Path) -> str:
-        key = self._node(event, events, path, None)
+        key = self._node(event, events, (*path, _IN_KEY), None)
         if key.value == "<<":
             self._note(key.line, path, "a merge key '<<'", "the fields themselves, written out")
         if isinstance(key.value, str):
@@ -205,7 +208,8 @@ class _Composer:
             self._note(line, path, f"a tag {shown(tag)}", "no tag: every scalar is text, typed by the schema")
 
     def _note(self, line: int, path: Path, found: str, expected: str) -> None:
-        self.problems.append(Problem(self._file, line, field_at(path), found, expected))
+        field = field_at(tuple(part for part in path if part != _IN_KEY))
+        self.problems.append(Problem(self._file, line, field, found, expected))
         if len(self.problems) >= PROBLEMS_PER_FILE_MAX:
             raise _Broken
 

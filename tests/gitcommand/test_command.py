@@ -155,6 +155,22 @@ def test_a_hanging_server_ends_at_the_limit_with_all_processes(server: GitServer
     server.await_requests(1)
 
 
+def test_commands_may_share_one_limit(server: GitServer) -> None:
+    """
+    Within a block all commands together have one time limit; after it each has its own again.
+    """
+    command = GitCommand(GitRemote(server.url(NAME)), limit_seconds=1)
+    server.hang()
+    began = time.monotonic()
+    with command.sharing_limit(), command.sharing_limit():
+        fails(command)
+        assert GitFault.TIME_LIMIT == fails(command).fault
+    server.behave()
+
+    assert time.monotonic() - began < 2
+    assert heads(command)
+
+
 def test_no_process_shows_a_secret(guarded: GitServer) -> None:
     """
     While Git runs, the command lines of its processes, which everybody on the machine may read, hold no secret.

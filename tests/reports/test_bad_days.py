@@ -258,6 +258,9 @@ def test_a_process_killed_before_a_call_loses_nothing(story: Story, message: int
         left: int
         name: str
 
+        def check(self) -> str:
+            return self.channel.check()
+
         def deliver(self, delivery: Delivery) -> str:
             self.left -= 1
             if self.left == 0:

@@ -1,6 +1,8 @@
 """The Git source costs one ls-remote where nothing changed, sees bad days through, and keeps to its bounds."""
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,11 @@ from controller.errors import RepositoryError, SettingsError
 from controller.gitcommand import GitCommand, GitError, GitFault, GitRemote
 from controller.ports import Head
 from controller.repository.git_source import FAR_COMMITS, NEAR_COMMITS, GitRepository
+from tests.real.git_server import GitRequest, GitServer
 from tests.real.repositories import FleetRepository, run_git
 from tests.real.ssh_server import free_port
 from tests.repository.git_histories import add_commits
-from tests.repository.git_worlds import SECRET, GitWorld, a_group, bump, git_world, rewrite
+from tests.repository.git_worlds import SECRET, GitWorld, a_fleet, a_group, bump, git_world, rewrite
 
 
 @pytest.fixture
@@ -47,6 +50,25 @@ def test_an_idle_fetch_is_one_ls_remote_and_nothing_else(world: GitWorld) -> Non
 
     assert [] == asked(world)
     assert not world.cache.exists()
+
+
+def test_an_idle_fetch_is_one_git_process(world: GitWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The look at the remote is the only program that an idle cycle starts.
+    """
+    repository = world.repository()
+    head = repository.fetch(None)
+    repository.load(head.revision)
+    started = tmp_path / "started"
+    wrapper = tmp_path / "bin" / "git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\necho "$1" >> {started}\nexec {shutil.which("git")} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", str(wrapper.parent), prepend=os.pathsep)
+
+    assert head == repository.fetch(head.revision)
+    assert "acme" == repository.load(head.revision).fleet
+    assert "ls-remote\n" == started.read_text()
 
 
 def test_a_restart_with_the_head_here_fetches_nothing(world: GitWorld) -> None:
@@ -121,6 +143,32 @@ def test_a_history_beyond_the_bound_counts_as_rewritten(world: GitWorld) -> None
     assert FAR_COMMITS == int(here)
     assert "acme" == repository.load(seen).fleet
     assert "acme" == repository.load(head.revision).fleet
+
+
+class _MovingServer(GitServer):
+    """Moves the branch on between the look at it and the fetch."""
+
+    move: Callable[[], object] = staticmethod(lambda: None)
+
+    def note(self, request: GitRequest) -> None:
+        """After the two requests of an ls-remote comes the first one of the fetch."""
+        super().note(request)
+        if len(self.requests) == 3:
+            self.move()
+
+
+def test_a_branch_that_moves_while_it_is_fetched_is_taken_as_fetched(tmp_path: Path) -> None:
+    """
+    The revision told is the one that is here, which may be newer than the one that ls-remote named.
+    """
+    fleet = a_fleet(tmp_path)
+    with _MovingServer(fleet.bare.parent) as server:
+        server.move = lambda: bump(fleet, "4.3.1")
+        world = GitWorld(fleet, GitRemote(server.url("fleet.git")), tmp_path / "cache", server)
+        head = world.repository().fetch(None)
+
+    assert "4.3.1" == str(world.repository().load(head.revision).groups[0].target)
+    assert Head(fleet.pushed, descends=True) == head
 
 
 def test_an_empty_repository_is_told(tmp_path: Path) -> None:

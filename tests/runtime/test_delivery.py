@@ -39,6 +39,10 @@ class ScriptedChannel:
     """Keys, in order."""
     offered: list[Delivery] = field(default_factory=list)
 
+    def check(self) -> str:
+        """Say something."""
+        return "scripted"
+
     def deliver(self, delivery: Delivery) -> str:
         """Take a message, unless the script has an error left."""
         self.offered.append(delivery)
@@ -86,6 +90,10 @@ class HangingChannel:
     name: str = "hanging"
     entered: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
+
+    def check(self) -> str:
+        """Say something."""
+        return "hanging"
 
     def deliver(self, delivery: Delivery) -> str:
         """Wait, then take it."""
