@@ -158,8 +158,13 @@ def a_hold(cluster: str, until: datetime | None = None) -> ClusterHold:
 
 
 def an_approval(wave: str = "canary", target: str = NEW, until: datetime | None = None) -> Approval:
+    """Ana's approval of a wave for one release, as people write it."""
+    return approval_of(wave, release(target), until)
+
+
+def approval_of(wave: str, target: KafkaVersion, until: datetime | None = None) -> Approval:
     """Ana's approval of a wave for one release."""
-    return Approval(wave, "ana", release(target), until, place())
+    return Approval(wave, "ana", target, until, place())
 
 
 class StopParts(TypedDict, total=False):

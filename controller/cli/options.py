@@ -3,12 +3,14 @@
 import functools
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from controller import wiring
 from controller.cli.exits import exit_codes
 from controller.settings import SETTINGS, SETTINGS_FILE_FLAG, Settings, load_settings
 
@@ -46,6 +48,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         given = {key: values.pop(name) for name, key in names.items()}
         with exit_codes():
             settings: Settings = load_settings(given, os.environ)
+            wiring.log_to(sys.stderr, settings)
             command(**values, settings=settings)
 
     wrapped.__signature__ = plain.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]

@@ -69,8 +69,8 @@ def _resting(
         return f"ended with {len(stopped)} quarantined: {_names(stopped)}"
     if state is StatusState.SUCCESS:
         soaked = rollout is not None and rollout.outcome is Outcome.CONVERGED
-        return f"all {drift.of} clusters {'converged and soaked' if soaked else 'on target'}"
-    rest = f"{drift.on_target} of {drift.of} clusters on target"
+        return f"all {counted(drift.of)} {'converged and soaked' if soaked else 'on target'}"
+    rest = f"{drift.on_target} of {counted(drift.of)} on target"
     return rest + (f"; {_hold(holds[0], draft)}" if holds else f", {len(drift.unknown)} unknown")
 
 
@@ -84,7 +84,7 @@ def _running(
     else:
         wave = admitted[-1]
         in_flight = draft.in_flight_count(group.name)
-        text = f"wave {wave.number}/{len(waves)} {wave.name}, {wave.done} of {len(wave.clusters)} clusters done"
+        text = f"wave {wave.number}/{len(waves)} {wave.name}, {wave.done} of {counted(len(wave.clusters))} done"
         text += f", {in_flight} in flight" if in_flight else ""
         text += ", soaked" if wave.has_soaked else ""
         text += ", soaking" if previous is not None and previous.has_begun and not wave.has_soaked else ""
@@ -125,6 +125,11 @@ _WAITING_FOR = {
 def _hold(hold: Hold, draft: Draft) -> str:
     of = f" {draft.short(hold.cluster)}" if hold.cluster else ""
     return f"held{of} ({hold.reason}): {hold.detail}"
+
+
+def counted(clusters: int) -> str:
+    """Return ``1 cluster``, ``2 clusters``."""
+    return f"{clusters} cluster{'' if clusters == 1 else 's'}"
 
 
 def _names(names: Sequence[str]) -> str:
@@ -170,7 +175,7 @@ def _fleet_status(standing: Standing, views: Sequence[GroupView], fleet: Sequenc
     in_flight = sum(view.in_flight for view in views)
     moving = [view.name for view in views if view.state is StatusState.PENDING]
     failing = [view.name for view in views if view.state is StatusState.FAILURE]
-    text = f"{note}{done} of {of} clusters on target, {in_flight} in flight"
+    text = f"{note}{done} of {counted(of)} on target, {in_flight} in flight"
     text += f"; halted or failed: {_names(failing)}" if failing else ""
     text += f"; in motion: {_names(moving)}" if moving else ""
     text += f"; {fleet[0].reason}" if fleet else ""
@@ -219,7 +224,7 @@ def _news(entry: e.Entry) -> str:
     match entry:
         case e.WaveAdmitted():
             names = _names([last_part(name) for name in entry.clusters])
-            text = f"wave {entry.wave} {entry.name} admitted, {len(entry.clusters)} clusters: {names}"
+            text = f"wave {entry.wave} {entry.name} admitted, {counted(len(entry.clusters))}: {names}"
         case e.WaveSoaked():
             text = f"wave {entry.wave} has soaked"
         case e.ClusterFailed():
@@ -250,7 +255,7 @@ def _stopped(entry: e.Stopped) -> str:
 
 def _ended(entry: e.RolloutEnded) -> str:
     return {
-        Outcome.CONVERGED: f"done: {entry.group} runs {entry.target}, {entry.detail} soaked",
+        Outcome.CONVERGED: f"done: {entry.group} runs {entry.target}, the last wave has soaked ({entry.detail})",
         Outcome.FAILED: f"ended without all clusters: {entry.detail}",
         Outcome.SUPERSEDED: f"superseded: {entry.detail}",
         Outcome.WITHDRAWN: f"withdrawn: {entry.detail}; what is in flight is followed to its end",

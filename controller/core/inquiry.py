@@ -5,13 +5,15 @@ Asks the gates as the cycle does, every one of them, and for the wave that the c
 
 from controller.core.admission import admit
 from controller.core.draft import Draft
+from controller.core.drift import runs
 from controller.core.plan import judge
 from controller.core.questions import cluster_answers, fleet_answers, group_answers, refill_answer, wave_answers
 from controller.core.views import views_of
 from controller.core.waves import definition_of, waves_to_come
 from controller.model.declaration import ClusterGroup, Wave
-from controller.model.history import RolloutRecord
+from controller.model.history import ClusterRecord, RolloutRecord
 from controller.model.names import last_part
+from controller.model.observation import Reading
 from controller.model.plan import Explanation
 from controller.model.snapshot import Snapshot
 from controller.model.verdict import Answer
@@ -34,6 +36,9 @@ def explain_cluster(snapshot: Snapshot, cluster: str) -> Explanation:
     record = None if rollout is None else rollout.clusters.get(cluster)
     wave = None if rollout is None else _wave_of(rollout, group, cluster)
     answers = [*fleet_answers(draft), *group_answers(draft, group)]
+    reading = draft.reading(cluster)
+    if isinstance(reading, Reading) and runs(reading, group.target):
+        return _on_target(draft, group, cluster, record)
     if rollout is not None and wave is not None:
         admitted = record is not None and record.wave is not None
         ask = (
@@ -51,9 +56,24 @@ def explain_cluster(snapshot: Snapshot, cluster: str) -> Explanation:
         place=group.target_place,
         state=None if record is None else record.state,
         wave="" if wave is None else wave[0],
-        reading=draft.reading(cluster),
+        reading=reading,
         answers=tuple(answers),
         sentence=sentence,
+    )
+
+
+def _on_target(draft: Draft, group: ClusterGroup, cluster: str, record: ClusterRecord | None) -> Explanation:
+    """Answer for a cluster that has nowhere to go; no gate is asked of it."""
+    return Explanation(
+        cluster=cluster,
+        group=group.name,
+        target=group.target,
+        place=group.target_place,
+        state=None if record is None else record.state,
+        wave="",
+        reading=draft.reading(cluster),
+        answers=(),
+        sentence=f"it runs its target, {group.target}",
     )
 
 

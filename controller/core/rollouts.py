@@ -183,7 +183,7 @@ def end_rollouts(draft: Draft) -> None:
             if quarantined:
                 _end(draft, rollout, Outcome.FAILED, f"{len(quarantined)} quarantined: {', '.join(quarantined[:10])}")
             else:
-                _end(draft, rollout, Outcome.CONVERGED, f"{len(rollout.clusters)} clusters")
+                _end(draft, rollout, Outcome.CONVERGED, f"clusters: {len(rollout.clusters)}")
 
 
 def _is_at_rest(rollout: RolloutRecord) -> bool:

@@ -156,7 +156,7 @@ class _Silent(Exception):
 
 @contextmanager
 def _client(broker: BrokerAddress, deadline: float) -> Iterator[tuple[Any, Minor]]:
-    """A client that knows ``broker`` alone at first, and that broker's line; closed whatever happens."""
+    """A client that asks ``broker`` and no other, and that broker's line; closed whatever happens."""
     from kafka import KafkaAdminClient
     from kafka.errors import KafkaError
 
@@ -176,7 +176,8 @@ def _client(broker: BrokerAddress, deadline: float) -> Iterator[tuple[Any, Minor
             bootstrap_timeout_ms=_milliseconds(_BOOTSTRAP_SECONDS_MAX, deadline),
             kafka_client=make,
         )
-        yield admin, networks[0].get_broker_version()[:2]
+        # The client puts its questions to a broker that it is connected with, else to any: also to one that is dead.
+        yield admin, admin.get_broker_version_data(broker.id).broker_version[:2]
     except (KafkaError, OSError) as error:
         raise _Silent(f"{type(error).__name__}: {error}") from error
     except (KeyError, IndexError, TypeError) as error:

@@ -35,8 +35,10 @@ _LAB_FILES = (
 _CLUSTER_FILES = ("wanted.json", "wanted.lock", "status.json", "cluster.json")
 
 
-def lab_down(directory: Path, *, remove_files: bool = False) -> None:
+def lab_down(directory: Path, *, remove_files: bool = False, seconds_max: float = BROKERS_SECONDS_MAX) -> None:
     """Stop the lab in ``directory``; with ``remove_files`` also delete what it made there.
+
+    A broker that has not ended ``seconds_max`` after it was asked to is killed.
 
     Calling it again does nothing more; LabError when there is no lab, or a process does not end even when killed.
     """
@@ -47,7 +49,7 @@ def lab_down(directory: Path, *, remove_files: bool = False) -> None:
     with locked(directory / "lab.lock", wait_seconds=LOCK_WAIT_SECONDS):
         operator = read_process(operator_file(directory))
         _end([operator] if operator else [], seconds_max=OPERATOR_SECONDS_MAX)
-        _end(_brokers(directory), seconds_max=BROKERS_SECONDS_MAX)
+        _end(_brokers(directory), seconds_max=seconds_max)
         if remove_files:
             _remove(directory)
 

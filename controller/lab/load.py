@@ -14,6 +14,7 @@ import itertools
 import json
 import logging
 import signal
+import socket
 import sys
 import threading
 import time
@@ -28,6 +29,7 @@ from controller.errors import LabError
 from controller.lab.broker import replication_of
 
 PARTITIONS = 3
+CONNECT_SECONDS_MAX = 3.0
 BOOTSTRAP_MS_MAX = 10_000
 REQUEST_MS_MAX = 10_000
 DELIVERY_MS_MAX = 120_000
@@ -79,6 +81,7 @@ class Load:
         from kafka import KafkaProducer
         from kafka.errors import KafkaError
 
+        _knock(self._bootstrap)
         _make_topic(self._bootstrap, self._topic)
         try:
             producer = KafkaProducer(
@@ -133,6 +136,7 @@ def verify(bootstrap: str, topic: str, acked_file: Path) -> LoadReport:
     from kafka.errors import KafkaError
 
     acknowledged = set(_acknowledged(acked_file))
+    _knock(bootstrap)
     try:
         found = Counter(record for record in _records(bootstrap, topic) if record in acknowledged)
     except KafkaError as error:
@@ -179,6 +183,18 @@ def _records(bootstrap: str, topic: str) -> Iterator[str]:
                 raise LabError(f"{topic} at {bootstrap}: read nothing for {READ_SECONDS_MAX:g} seconds before its end")
     finally:
         consumer.close()
+
+
+def _knock(bootstrap: str) -> None:
+    """Raise LabError at once where nobody listens; Kafka's client would try for long, and leave a thread behind."""
+    for address in bootstrap.split(","):
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), CONNECT_SECONDS_MAX).close()
+        except (OSError, ValueError):
+            continue
+        return
+    raise LabError(f"{bootstrap}: nobody answers there; expected HOST:PORT of running brokers")
 
 
 def _make_topic(bootstrap: str, topic: str) -> None:

@@ -34,7 +34,7 @@ CLUSTERS_SECONDS = 1.0
 """Between two looks for new clusters."""
 LEAVE_SECONDS_MAX = 10.0
 """How long the threads together may take to end at SIGTERM; a roll in the middle is continued by the next operator."""
-LOCK_WAIT_SECONDS = 5.0
+LOCK_WAIT_SECONDS = 2.0
 """A killed operator's lock is free at once; one that is leaving needs a moment."""
 LOG_BYTES_MAX = 1024 * 1024
 

@@ -58,13 +58,15 @@ def lab_up(directory: Path, *, clusters: int, brokers: int, release: str, progre
     _require_number("brokers", brokers, BROKERS_MAX)
     require_proc()
     directory = _prepare_folder(directory)
+    releases = ReleaseCache.of_user(os.environ)
     with locked(directory / "lab.lock", wait_seconds=LOCK_WAIT_SECONDS):
-        lab = _provide_lab(directory, clusters, brokers, str(wanted))
+        names = tuple(f"lab-{number}" for number in range(1, clusters + 1))
+        lab = _provide_lab(directory, LabFile(names, brokers, str(wanted)), releases, progress)
         before = lab_status(directory) if len(read_clusters(directory)) == clusters else None
         if before is not None and before.is_running:
             progress(f"the lab in {directory} is running already: nothing is started")
         else:
-            _provide_clusters(directory, lab, ReleaseCache.of_user(os.environ), progress)
+            _provide_clusters(directory, lab, releases, progress)
             _provide_operator(directory, progress)
         for cluster in lab_status(directory).clusters:
             if cluster.wanted != str(wanted):
@@ -93,15 +95,16 @@ def _prepare_folder(directory: Path) -> Path:
     return directory
 
 
-def _provide_lab(directory: Path, clusters: int, brokers: int, release: str) -> LabFile:
-    names = tuple(f"lab-{number}" for number in range(1, clusters + 1))
+def _provide_lab(directory: Path, asked: LabFile, releases: ReleaseCache, progress: Callable[[str], None]) -> LabFile:
+    """The lab's shape; a new one is written down only when its release is there, so that a typo is not kept."""
     if not lab_file(directory).exists():
-        replace_file(lab_file(directory), LabFile(names, brokers, release))
+        releases.provide(Release.parse(asked.release), progress=progress)
+        replace_file(lab_file(directory), asked)
     lab = read_lab(directory)
-    if (lab.clusters, lab.brokers) != (names, brokers):
+    if (lab.clusters, lab.brokers) != (asked.clusters, asked.brokers):
         raise LabError(
             f"{directory}: found a lab of {len(lab.clusters)} clusters with {lab.brokers} brokers each, expected"
-            f" {clusters} with {brokers}; repeat its own numbers, or use another folder"
+            f" {len(asked.clusters)} with {asked.brokers}; repeat its own numbers, or use another folder"
         )
     return lab
 

@@ -45,10 +45,10 @@ _DAMAGED = (
     "found it damaged ({detail}), expected a whole ledger; bring back a backup, or move it away and begin with an"
     " empty one (then nothing counts as soaked)"
 )
+_FULL = "found the disk full, expected room for the next entry; free some space (nothing was recorded)"
 _SENTENCES = {
-    sqlite3.SQLITE_FULL: (
-        "found the disk full, expected room for the next entry; free some space (nothing was recorded)"
-    ),
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR_SHMSIZE: _FULL,
     sqlite3.SQLITE_READONLY: (
         "found it read-only ({detail}), expected a file and a folder that this user may write; mend their permissions"
         " or the mount"
@@ -69,6 +69,8 @@ _SENTENCES = {
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: _DAMAGED,
 }
+"""By SQLite's result code, the extended one first (source: sqlite.org/rescode.html)."""
+_UNFORESEEN = "found {name} ({detail}), expected no error; look at the file and its disk"
 
 
 def open_engine(path: Path) -> Engine:
@@ -204,7 +206,7 @@ def explain(error: SQLAlchemyError) -> str:
     name = getattr(cause, "sqlite_errorname", None) or type(cause).__name__
     code = getattr(cause, "sqlite_errorcode", None) or 0
     detail = _shortened(str(cause) if code else type(cause).__name__)
-    sentence = _SENTENCES.get(code & 0xFF, "found {name} ({detail}), expected no error; look at the file and its disk")
+    sentence = _SENTENCES.get(code) or _SENTENCES.get(code & 0xFF, _UNFORESEEN)
     return sentence.format(name=name, detail=detail)
 
 

@@ -19,6 +19,9 @@ import structlog
 from structlog.types import EventDict, Processor
 
 OWN_LOGGERS = "controller"
+TOLD_IN_OUR_WORDS = ("kafka", "apscheduler")
+"""Libraries whose every trouble comes back to us as an error or a value, and is told then: brokers that restart while a
+cluster rolls are no news, and a cycle that outlasts its interval is a metric."""
 DEPTH_MAX = 6
 """Values nested deeper than this are shown as text."""
 _MASK = "***"
@@ -111,6 +114,8 @@ def set_up_logs(stream: TextIO, style: LogStyle, redaction: Redaction) -> None:
     own_level = logging.getLevelNamesMapping()[style.level.upper()]
     root.setLevel(max(own_level, logging.WARNING))
     logging.getLogger(OWN_LOGGERS).setLevel(own_level)
+    for name in TOLD_IN_OUR_WORDS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _renderer(style: LogStyle) -> Processor:

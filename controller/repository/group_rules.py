@@ -56,9 +56,7 @@ def wave_problems(strategy: WrittenStrategy) -> Iterator[Problem]:
     seen: set[str] = set()
     for wave in waves:
         if wave.name is not None and wave.name.text in seen:
-            yield wave.name.problem(
-                "a name that no other wave of the group has", found=f"a second {_quoted(wave.name)}"
-            )
+            yield wave.name.problem("a name that no other wave here has", found=f"a second {_quoted(wave.name)}")
         elif wave.name is not None:
             seen.add(wave.name.text)
 

@@ -110,7 +110,7 @@ _OURS = {
     "x-notYetSupported": _not_yet,
     "x-supportedOnly": _supported_only,
 }
-KEYWORDS = frozenset(_THEIRS) | frozenset(_OURS)
+KEYWORDS = frozenset(_THEIRS) | frozenset(_OURS) | {"then", "else"}
 """Every keyword that has an effect; a schema that uses another one would be believed in vain."""
 
 _TYPES: Any = {

@@ -5,6 +5,7 @@ two is found, and looked into, by the next cycle. Reports go out last, through a
 Between cycles only what may be lost is kept in memory; everything else is read back from the ledger.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from controller.core.plan import plan_cycle
 from controller.core.recall import remember
 from controller.errors import LedgerError, Problem
 from controller.model.declaration import Declaration
-from controller.model.entries import Entry, Recorded
+from controller.model.entries import Entry, Recorded, SoakCredited
 from controller.model.history import History
 from controller.model.memory import Memory
 from controller.model.outbox import Body
@@ -63,7 +64,7 @@ class Controller:
     def __init__(self, world: World, pace: Pace) -> None:
         self._world = world
         self._pace = pace
-        self._lookout = Lookout(world.repository)
+        self._lookout = Lookout(world.repository, world.metrics)
         self._watcher = Watcher(pace.source_limit, world.metrics)
         self._applier = Applier(world.ledger, world.clock, world.metrics)
         self._reporter = Reporter(world.ledger, world.outbox, world.audiences)
@@ -150,7 +151,13 @@ class Controller:
 
     def _record(self, entries: Sequence[Entry], at: datetime) -> None:
         if entries:
-            self._world.ledger.record(entries, at)
+            began = time.monotonic()
+            outcome = "failed"
+            try:
+                self._world.ledger.record(entries, at)
+                outcome = "ok"
+            finally:
+                self._world.metrics.observe_call("ledger", outcome, time.monotonic() - began)
             self._history = remember(self.history, (Recorded(0, at, entry) for entry in entries))
 
     def _sources_by_name(self, declaration: Declaration) -> dict[str, FleetSource]:
@@ -163,7 +170,9 @@ class Controller:
     def _say(self, standing: Standing, plan: Plan) -> None:
         log = _log.bind(revision=standing.in_force[:10])
         for entry in plan.entries:
-            log.info("decided", entry=type(entry).__name__, **_fields(entry))
+            # Soak credit comes every minute, for hours: kept in the ledger, told only to those who look closely.
+            say = log.debug if isinstance(entry, SoakCredited) else log.info
+            say("decided", entry=type(entry).__name__, **_fields(entry))
         log.debug("cycle_done", starts=len(plan.starts), holds=len(plan.holds), entries=len(plan.entries))
 
 

@@ -133,10 +133,13 @@ class Daemon:
     def why_not_alive(self) -> str | None:
         """Return why the process should be restarted; None while all is well."""
         with self._lock:
-            began = self._began
+            began, ended = self._began, self._ended
+        now = self._clock.now()
         limit = max(STUCK_INTERVALS * self._rhythm.interval, STUCK_MIN)
-        if began is not None and self._clock.now() - began > limit:
+        if began is not None and now - began > limit:
             return f"the cycle that began {began.isoformat()} has not ended within {limit.total_seconds():g} s"
+        if began is None and ended is not None and now - ended > limit:
+            return f"no cycle has begun since {ended.isoformat()}"
         return None
 
     def why_not_ready(self) -> str | None:

@@ -4,6 +4,7 @@ Failing static: a remote that cannot be read, a head that is refused and a histo
 last valid revision in force for tracking; the revision gate then holds every start.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from controller.model.entries import RevisionSeen
 from controller.model.history import History
 from controller.model.requests import Request
 from controller.model.snapshot import Standing
-from controller.ports import Repository
+from controller.ports import Head, Metrics, Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,9 @@ class Sighting:
 class Lookout:
     """Looks at the repository once per cycle; remembers only when the head was last confirmed."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, metrics: Metrics) -> None:
         self._repository = repository
+        self._metrics = metrics
         self._confirmed_at: datetime | None = None
 
     def look(self, history: History, requests: Sequence[Request], now: datetime) -> Sighting:
@@ -41,7 +43,7 @@ class Lookout:
         Raises RepositoryError only where no revision is known at all.
         """
         try:
-            head = self._repository.fetch(history.head or None)
+            head = self._fetch(history.head or None)
         except RepositoryError as error:
             if not history.head:
                 raise
@@ -51,6 +53,16 @@ class Lookout:
         if not head.descends and not accepted:
             return self._rewritten(history, head.revision)
         return self._judge(history, head.revision, accepted=accepted and not head.descends)
+
+    def _fetch(self, since: str | None) -> Head:
+        began = time.monotonic()
+        outcome = "failed"
+        try:
+            head = self._repository.fetch(since)
+            outcome = "ok"
+        finally:
+            self._metrics.observe_call("git", outcome, time.monotonic() - began)
+        return head
 
     def _rewritten(self, history: History, head: str) -> Sighting:
         """Keep what is in force; the head stays unseen until a person accepts it, so that this is asked again."""

@@ -116,12 +116,14 @@ def _given(
     flag = flags.get(setting.key)
     if flag is not None:
         return _Given(flag, setting.flag, names_file=setting.is_secret)
-    if setting.env in environment and setting.file_env in environment:
+    text = environment.get(setting.env)
+    file = None if setting.file_env is None else environment.get(setting.file_env)
+    if text is not None and file is not None:
         raise SettingsError(f"{setting.env}: found beside {setting.file_env}, expected one of the two; unset the other")
-    if setting.env in environment:
-        return _Given(environment[setting.env], setting.env)
-    if setting.file_env is not None and setting.file_env in environment:
-        return _Given(environment[setting.file_env], setting.file_env, names_file=True)
+    if text is not None:
+        return _Given(text, setting.env)
+    if file is not None and setting.file_env is not None:
+        return _Given(file, setting.file_env, names_file=True)
     return written.get(setting.key)
 
 

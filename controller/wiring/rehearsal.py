@@ -1,5 +1,6 @@
 """The daemon's cycle in virtual time, for the demo: the same parts, but for the clock and who waits for whom."""
 
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from controller import __version__
 from controller.ledger.opening import open_ledger
 from controller.model.plan import Plan
 from controller.ports import Channel
+from controller.reports.logs import LogStyle, Redaction, set_up_logs
 from controller.reports.metrics import Metrics
 from controller.reports.notes import NotesChannel
 from controller.reports.terminal import TerminalChannel
@@ -30,6 +32,7 @@ class Rehearsal:
     ) -> None:
         given = {"repository": str(repository), "ledger": str(folder / "ledger.db"), "cache": str(folder / "cache")}
         settings = load_settings({**given, "interval": f"{int(interval.total_seconds())}s"}, {})
+        set_up_logs(sys.stderr, LogStyle(json=False, level="error"), Redaction())
         self.clock = VirtualClock(start)
         self._interval = interval
         self._ledger = open_ledger(settings.ledger)

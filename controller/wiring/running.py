@@ -1,8 +1,10 @@
 """A controller with everything around it: ledger, channels, daemon, and what probes ask."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from controller import __version__
+from controller.errors import SettingsError
 from controller.ledger.lease import this_process
 from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
@@ -62,6 +64,7 @@ class Pulse:
 
 def assemble(settings: Settings) -> Running:
     """Build the controller that the settings describe. Raises SettingsError, LedgerError."""
+    _make_folder(settings.ledger.parent)
     told = channels_of(settings)
     repository = repository_of(settings)
     metrics, clock = Metrics(__version__), SystemClock()
@@ -81,3 +84,11 @@ def assemble(settings: Settings) -> Running:
     controller = Controller(world, pace_of(settings))
     daemon = Daemon(controller.run_cycle, Rhythm(settings.interval, settings.jitter), clock, metrics)
     return Running(controller, daemon, delivery, ledger, metrics, clock)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the ledger's folder, for this user alone, where it is not there yet."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"ledger: the folder {folder} cannot be made: {error.strerror}; choose another") from error

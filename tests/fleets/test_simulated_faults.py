@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from controller.errors import ApplyRefused
 from controller.fleets.simulated import SimulatedSource
-from controller.model.inventory import Fault, FaultKind, SimulatedCluster
-from controller.model.observation import Finding, Reading, Severity, Unknown
+from controller.model.inventory import Fault, FaultKind
+from controller.model.observation import Reading, Unknown
 from controller.model.versions import KafkaVersion
 from tests.builders import (
     HOUR,
@@ -20,90 +20,14 @@ from tests.builders import (
     NEW,
     NOON,
     OLD,
+    FaultParts,
     a_fault,
     a_simulated_cluster,
     a_start,
     an_inventory,
     release,
 )
-
-OTHER = "4.2.1"
-READY = 14 * MINUTE
-"""How long an upgrade of the usual cluster takes."""
-
-
-def a_fleet(*faults: Fault, clusters: tuple[SimulatedCluster, ...] = ()) -> SimulatedSource:
-    """A simulated fleet that begins at noon, with these faults."""
-    source = SimulatedSource("sim", an_inventory(*clusters, faults=faults), None)
-    source.read(frozenset(), NOON)
-    return source
-
-
-def reading_at(source: SimulatedSource, after: timedelta, cluster: str = "sim/a-1") -> Reading | Unknown:
-    """What a cluster shows so long after noon."""
-    return source.read(frozenset(), NOON + after).clusters[cluster].reading
-
-
-def known_at(source: SimulatedSource, after: timedelta, cluster: str = "sim/a-1") -> Reading:
-    """What a cluster shows that can be read."""
-    reading = reading_at(source, after, cluster)
-    assert isinstance(reading, Reading), reading
-    return reading
-
-
-def blocking(reading: Reading) -> list[Finding]:
-    """The findings that block."""
-    return [finding for finding in reading.findings if finding.severity is Severity.BLOCK]
-
-
-def test_a_stuck_upgrade_never_becomes_ready() -> None:
-    """
-    It stays half way, under-replicated and unsettled, however long one waits.
-    """
-    source = a_fleet(a_fault(FaultKind.STUCK, during_upgrade=True))
-    source.start(a_start(), NOON)
-
-    reading = known_at(source, 1000 * HOUR)
-
-    assert "1 of 3 brokers" == reading.progress
-    assert (release(OLD), release(NEW)) == (reading.release, reading.highest)
-    assert not reading.settled
-    assert not reading.healthy
-
-
-def test_a_stuck_upgrade_goes_on_once_the_fault_ends() -> None:
-    """
-    ``for`` counts from the moment at which it is stuck, so the whole upgrade takes that much longer.
-    """
-    source = a_fleet(a_fault(FaultKind.STUCK, during_upgrade=True, lasts=HOUR))
-    source.start(a_start(), NOON)
-
-    assert "1 of 3 brokers" == known_at(source, 8 * MINUTE + HOUR - MOMENT).progress
-    assert "2 of 3 brokers" == known_at(source, 8 * MINUTE + HOUR).progress
-    assert not known_at(source, READY + HOUR - MOMENT).settled
-    assert known_at(source, READY + HOUR).settled
-
-
-def test_the_way_back_from_a_stuck_upgrade_is_open() -> None:
-    """
-    Faults ``during: upgrade`` leave downgrades alone.
-    """
-    source = a_fleet(a_fault(FaultKind.STUCK, during_upgrade=True))
-    source.start(a_start(), NOON)
-    source.start(a_start(target=release(OLD), token="2"), NOON + HOUR)
-
-    assert known_at(source, HOUR + 6 * MINUTE).settled
-    assert release(OLD) == known_at(source, HOUR + 6 * MINUTE).highest
-
-
-def test_a_fault_of_one_release_leaves_upgrades_to_others_alone() -> None:
-    """
-    ``release`` narrows a fault to upgrades to that release.
-    """
-    source = a_fleet(a_fault(FaultKind.STUCK, during_upgrade=True, release=release(NEW)))
-    source.start(a_start(target=release(OTHER)), NOON)
-
-    assert known_at(source, READY).settled
+from tests.fleets.simulated_fleets import OTHER, READY, a_fleet, blocking, known_at, reading_at
 
 
 def test_a_bad_release_shows_late() -> None:
@@ -180,35 +104,6 @@ def test_an_upgrade_goes_on_while_nobody_can_see_it() -> None:
     assert known_at(source, MINUTE + HOUR).settled
 
 
-def test_a_refused_wish_is_taken_and_answered_with_a_sentence() -> None:
-    """
-    The operator says no: the resource asks for it, no broker moves, and another wish is free.
-    """
-    source = a_fleet(a_fault(FaultKind.REFUSED, during_upgrade=True, release=release(NEW)))
-    source.start(a_start(), NOON)
-
-    refused = known_at(source, HOUR)
-    assert "operator refuses 4.3.1 (simulated)" == refused.refused
-    assert (release(OLD), release(OLD), release(NEW)) == (refused.release, refused.highest, refused.wanted)
-    assert not refused.settled
-    source.start(a_start(target=release(OTHER), token="2"), NOON + HOUR)
-    assert known_at(source, HOUR).refused is None
-    assert release(OTHER) == known_at(source, HOUR + READY).release
-
-
-def test_an_operator_that_changes_its_mind_begins_then() -> None:
-    """
-    ``for`` ends the refusal, and the upgrade begins at that moment.
-    """
-    source = a_fleet(a_fault(FaultKind.REFUSED, during_upgrade=True, lasts=HOUR))
-    source.start(a_start(), NOON)
-
-    assert known_at(source, HOUR - MOMENT).refused
-    assert known_at(source, HOUR).refused is None
-    assert "1 of 3 brokers" == known_at(source, HOUR + 4 * MINUTE).progress
-    assert known_at(source, HOUR + READY).settled
-
-
 def test_others_change_a_release_under_another_token() -> None:
     """
     From its moment on the cluster moves to what others set, as it would for us.
@@ -260,6 +155,33 @@ def test_our_word_after_theirs_is_not_overruled_by_their_past() -> None:
     assert release(NEW) == known_at(source, 3 * HOUR).wanted
 
 
+@pytest.mark.parametrize(("when", "moment"), [({"during_upgrade": True}, 4 * MINUTE), ({"after": HOUR}, READY + HOUR)])
+def test_others_cut_in_with_an_upgrade(when: FaultParts, moment: timedelta) -> None:
+    """
+    In the middle of our upgrade, or so long after its end, and only there.
+    """
+    others: FaultParts = {**when, "kafka_version": release(OTHER)}
+    source = a_fleet(a_fault(FaultKind.CHANGED_BY_OTHERS, **others))
+    assert release(OLD) == known_at(source, timedelta(0)).wanted
+    source.start(a_start(), NOON)
+
+    assert release(NEW) == known_at(source, moment - MOMENT).wanted
+    assert release(OTHER) == known_at(source, moment).wanted
+    assert "3" == known_at(source, 100 * HOUR).token
+
+
+def test_a_cluster_is_unhealthy_from_the_start_of_its_upgrade() -> None:
+    """
+    ``during: upgrade`` begins with the wish, and ``for`` ends it.
+    """
+    source = a_fleet(a_fault(FaultKind.UNHEALTHY, during_upgrade=True, lasts=5 * MINUTE))
+    assert known_at(source, timedelta(0)).healthy
+    source.start(a_start(), NOON)
+
+    assert blocking(known_at(source, timedelta(0)))
+    assert not blocking(known_at(source, 5 * MINUTE))
+
+
 @pytest.mark.parametrize(("share", "hit"), [(100, 200), (50, 100), (5, 10), (1, 2)])
 def test_a_share_hits_so_many_clusters_always_the_same(share: int, hit: int) -> None:
     """
@@ -291,36 +213,6 @@ def hit_by(share: int, count: int, position: int = 0) -> set[str]:
     source = a_fleet(*[nothing] * position, fault, clusters=tuple(map(a_simulated_cluster, names)))
     clusters = source.read(frozenset(), NOON).clusters
     return {name for name, it in clusters.items() if isinstance(it.reading, Reading) and not it.reading.healthy}
-
-
-def test_durations_beyond_every_calendar_mean_never() -> None:
-    """
-    The longest durations that can be declared neither raise nor come to pass.
-    """
-    endless = 999_999_999 * timedelta(days=1)
-    slow = a_simulated_cluster(brokers=200_000, per_broker=endless, settle=endless)
-    source = a_fleet(a_fault(FaultKind.UNHEALTHY, at=endless, lasts=endless), clusters=(slow,))
-    source.start(a_start(), NOON)
-
-    reading = known_at(source, 10_000 * HOUR)
-
-    assert "0 of 200000 brokers" == reading.progress
-    assert [] == blocking(reading)
-
-
-def test_an_upgrade_that_takes_no_time_can_still_be_stuck() -> None:
-    """
-    Without any durations an upgrade is done at once, unless it never ends.
-    """
-    quick = a_simulated_cluster(per_broker=timedelta(0), settle=timedelta(0))
-    well, stuck = (
-        a_fleet(*faults, clusters=(quick,)) for faults in ([], [a_fault(FaultKind.STUCK, during_upgrade=True)])
-    )
-    for source in (well, stuck):
-        source.start(a_start(), NOON)
-
-    assert known_at(well, timedelta(0)).settled
-    assert not known_at(stuck, HOUR).settled
 
 
 durations = st.sampled_from([timedelta(0), MINUTE, 5 * MINUTE, 7 * MINUTE, HOUR])

@@ -5,6 +5,7 @@ run Kafka. A release 4.9.9 is one whose broker ends at once, 4.8.8 one that igno
 """
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -67,8 +68,8 @@ class FakeTools:
 
     @property
     def environ(self) -> dict[str, str]:
-        """An environment that has these tools and what every Linux has."""
-        return {"PATH": f"{self.folder / 'bin'}:/usr/bin:/bin", "JAVA_HOME": str(self.folder), "HOME": str(self.folder)}
+        """An environment that has these tools, what their scripts call, and nothing else."""
+        return {"PATH": str(self.folder / "bin"), "HOME": str(self.folder)}
 
     @property
     def maven_runs(self) -> int:
@@ -80,6 +81,8 @@ class FakeTools:
 def fake_tools(folder: Path, *, java: int = 17, maven: str | None = _FETCH) -> FakeTools:
     """Write the scripts; ``maven`` is what ``mvn`` does after it counted its run, None for no ``mvn`` at all."""
     (folder / "bin").mkdir(parents=True)
+    for name in ("mkdir", "sed", "sleep", "touch"):
+        (folder / "bin" / name).symlink_to(str(shutil.which(name)))
     _write_program(folder / "bin" / "java", _JAVA.format(version=java))
     if maven is not None:
         _write_program(folder / "bin" / "mvn", _MAVEN.format(runs=folder / "runs", work=maven))

@@ -182,6 +182,28 @@ def test_trouble_at_any_call_loses_and_repeats_nothing(story: Story, trouble: st
 
 
 @pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_trouble_while_looking_keeps_the_doubt(story: Story, trouble: str, call: int) -> None:
+    """
+    Taken unseen, and then the look goes wrong too: the next try still looks before it says anything.
+    """
+    courier = story.courier()
+    began = False
+
+    def step() -> float | None:
+        nonlocal began
+        if not began and len(story.server.calls) >= call:
+            began = True
+            story.server.drop_after_taking()
+            TROUBLES[trouble](story.server, 1)
+        return courier.step()
+
+    story.tell(step)
+
+    assert story.expected == story.said()
+
+
+@pytest.mark.parametrize("call", CALLS)
 def test_an_answer_that_comes_too_late_is_not_asked_for_again(story: Story, call: int) -> None:
     """
     A call that outlives its time limit and is taken after it: looked for later, found, and not made again.

@@ -30,10 +30,10 @@ def a_channel(github: FakeGitHub, repository: str = REPOSITORY, token: str = TOK
     return StatusChannel(GitHub(github.api_url, repository, token))
 
 
-def refusal(channel: StatusChannel, **parts: str) -> ReportError:
+def refusal(channel: StatusChannel) -> ReportError:
     """The error that posting meets."""
     with pytest.raises(ReportError) as caught:
-        channel.deliver(a_delivery(a_status(**parts)))  # type: ignore[arg-type]
+        channel.deliver(a_delivery(a_status()))
     return caught.value
 
 
@@ -146,6 +146,19 @@ def test_the_primary_limit_is_waited_out_by_the_server_s_clock(github: FakeGitHu
     assert isinstance(error, ReportDelayed)
     assert error.retry_after_seconds is not None
     assert error.retry_after_seconds > 1_000_000, "that far is the end of the limit from the date in the answer"
+
+
+def test_a_call_given_up_on_is_looked_for_only_after_it_had_time_to_arrive(github: FakeGitHub) -> None:
+    """
+    What is still on its way would not be found at once, and then be posted twice.
+    """
+    channel = StatusChannel(GitHub(github.api_url, REPOSITORY, TOKEN, limit_seconds=1))
+    github.hang(only="/statuses/")
+    error = refusal(channel)
+
+    assert isinstance(error, ReportDelayed)
+    assert (30, True) == (error.retry_after_seconds, error.in_doubt)
+    assert "no answer within 1 s" in str(error)
 
 
 def test_check_tells_what_is_missing(github: FakeGitHub) -> None:

@@ -179,11 +179,12 @@ def test_text_cannot_be_forged_by_a_value(stream: io.StringIO) -> None:
     A line break or a terminal's command in a cluster's message stays a text on its line.
     """
     set_up_logs(stream, LogStyle(json=False), CLEAN)
-    ours().warning("cluster failed", cause="broken\n2026-03-02 [info] all is well\x1b[2J")
+    ours().warning("cluster failed", cause="broken\n2026-03-02 [info] all is well", code="\x1b[2J")
+    logging.getLogger("kafka").warning("broken\n2026-03-02 [info] all is well\x1b[2J")
 
     written = stream.getvalue()
 
-    assert len(written.splitlines()) == 1
+    assert len(written.splitlines()) == 2
     assert "\x1b" not in written
 
 

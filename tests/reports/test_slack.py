@@ -231,6 +231,18 @@ def test_retry_after_is_handed_on(slack: FakeSlack, channel: SlackChannel) -> No
     assert 1 == len(slack.calls), "the SDK did not try again by itself"
 
 
+def test_a_call_given_up_on_is_looked_for_only_after_it_had_time_to_arrive(slack: FakeSlack) -> None:
+    """
+    What is still on its way would not be found at once, and then be said twice.
+    """
+    channel = SlackChannel(TOKEN, "C00000001", base_url=slack.api_url, limit_seconds=1)
+    slack.hang(only="chat.postMessage")
+    with pytest.raises(ReportDelayed, match="not answered within 1 s") as caught:
+        channel.deliver(a_delivery(a_reply()))
+
+    assert (30, True) == (caught.value.retry_after_seconds, caught.value.in_doubt)
+
+
 @pytest.mark.parametrize("error", ["fatal_error", "internal_error"])
 def test_an_error_in_the_middle_leaves_doubt(slack: FakeSlack, channel: SlackChannel, error: str) -> None:
     """

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.repository.files import FILE_BYTES_MAX, PROBLEMS_PER_FILE_MAX, Node, read_file, refused
-from controller.repository.tree import MODE_FILE, MODE_LINK, MODE_OTHER, MODE_SUBMODULE, Blob
+from controller.repository.files import PROBLEMS_PER_FILE_MAX, Node, read_file, refused
+from controller.repository.tree import FILE_BYTES_MAX, MODE_FILE, MODE_LINK, MODE_OTHER, MODE_SUBMODULE, Blob
 
 NO_YAML = (
     "f:2: (file): found text that is no YAML (mapping values are not allowed in this context), "

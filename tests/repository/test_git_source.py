@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,23 +54,36 @@ def test_an_idle_fetch_is_one_ls_remote_and_nothing_else(world: GitWorld) -> Non
     assert not world.cache.exists()
 
 
-def test_an_idle_fetch_is_one_git_process(world: GitWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_cycle_starts_one_program(world: GitWorld, tmp_path: Path) -> None:
     """
     The look at the remote is the only program that an idle cycle starts.
     """
-    repository = world.repository()
-    head = repository.fetch(None)
-    repository.load(head.revision)
     started = tmp_path / "started"
     wrapper = tmp_path / "bin" / "git"
     wrapper.parent.mkdir()
     wrapper.write_text(f'#!/bin/sh\necho "$1" >> {started}\nexec {shutil.which("git")} "$@"\n')
     wrapper.chmod(0o755)
-    monkeypatch.setenv("PATH", str(wrapper.parent), prepend=os.pathsep)
+    environment = {**os.environ, "PATH": os.pathsep.join([str(wrapper.parent), os.environ["PATH"]])}
+    command = [sys.executable, "-c", IDLE_CYCLE, world.remote.url, str(world.cache), str(started)]
+    subprocess.run(command, env=environment, check=True, timeout=60)
 
-    assert head == repository.fetch(head.revision)
-    assert "acme" == repository.load(head.revision).fleet
     assert "ls-remote\n" == started.read_text()
+
+
+IDLE_CYCLE = """
+import pathlib, sys
+from controller.gitcommand import GitCommand, GitRemote
+from controller.repository.git_source import GitRepository
+
+url, cache, started = sys.argv[1:]
+repository = GitRepository(GitCommand(GitRemote(url)), branch="main", cache_directory=pathlib.Path(cache))
+revision = repository.fetch(None).revision
+repository.load(revision)
+pathlib.Path(started).unlink()
+assert revision == repository.fetch(revision).revision
+repository.load(revision)
+repository.declared_by(revision, revision)
+"""
 
 
 def test_a_restart_with_the_head_here_fetches_nothing(world: GitWorld) -> None:
@@ -330,26 +345,52 @@ def test_a_lost_copy_gets_back_what_was_rewritten_away(world: GitWorld) -> None:
     assert "4.3.1" == str(repository.load(in_force).groups[0].target)
 
 
+def push_invalid(world: GitWorld, onto: str, number: int) -> str:
+    """Rewrite the branch to an invalid revision on top of ``onto``; the new revision."""
+    world.fleet.reset(onto)
+    world.fleet.write({"groups/payments.yaml": a_group("payments", f"4.{number}")})
+    revision = world.fleet.commit(f"Invalid {number}")
+    world.fleet.push(force=True)
+    return revision
+
+
+def forget_what_nothing_holds(world: GitWorld) -> None:
+    """Let Git drop, at the remote and here, every object that no ref leads to."""
+    for git_dir in (world.fleet.bare, world.cache / "repository.git"):
+        run_git(git_dir, "gc", "--quiet", "--prune=now")
+
+
 def test_the_last_valid_revision_outlives_everything(world: GitWorld) -> None:
     """
-    Forced pushes, invalid heads, tidying on both sides and a restart: what was in force can still be read.
+    Forced pushes, invalid heads, tidying on both sides and a restart: what was loaded last can still be read.
     """
     repository = world.repository()
     first = repository.fetch(None).revision
     in_force = bump(world.fleet, "4.3.1")
     repository.fetch(first)
     repository.load(in_force)
-    seen = in_force
     for number in range(3):
-        world.fleet.reset(first)
-        world.fleet.write({"groups/payments.yaml": a_group("payments", f"4.{number}")})
-        world.fleet.commit("Invalid")
-        world.fleet.push(force=True)
-        seen = repository.fetch(seen).revision
-    run_git(world.fleet.bare, "gc", "--quiet", "--prune=now")
-    run_git(world.cache / "repository.git", "gc", "--quiet", "--prune=now")
+        push_invalid(world, first, number)
+        repository.fetch(first)
+    forget_what_nothing_holds(world)
 
     assert "4.3.1" == str(world.repository().load(in_force).groups[0].target)
+
+
+def test_the_last_seen_revision_outlives_everything_too(world: GitWorld) -> None:
+    """
+    A head that was never valid, and that was rewritten away, can still be compared with.
+    """
+    repository = world.repository()
+    first = repository.fetch(None).revision
+    seen = push_invalid(world, first, 7)
+    repository.fetch(first)
+    rewritten = rewrite(world.fleet, first, "4.3.1")
+    repository.fetch(seen)
+    forget_what_nothing_holds(world)
+
+    assert Head(rewritten, descends=False) == world.repository().fetch(seen)
+    assert {"payments": rewritten} == world.repository().declared_by(seen, rewritten)
 
 
 def test_an_unwritable_cache_is_told(world: GitWorld) -> None:

@@ -76,6 +76,20 @@ def test_a_pull_request_is_named_by_its_merge(fleet: FleetRepository) -> None:
     assert {"a": merge} == declared_by(fleet, since)
 
 
+def test_a_merge_of_older_work_declares_nothing(fleet: FleetRepository) -> None:
+    """
+    A branch that began before the bump and is merged after it has not bumped anything.
+    """
+    since = fleet.pushed
+    fleet.branch("docs")
+    fleet.publish({"README.md": "words\n"})
+    fleet.switch("main")
+    bump = fleet.publish({"groups/a.yaml": group("a", "4.3.1")})
+    fleet.merge_pull_request("docs")
+
+    assert {"a": bump} == declared_by(fleet, since)
+
+
 def test_the_metadata_version_counts_and_its_default_does_not(fleet: FleetRepository) -> None:
     """
     Another metadataVersion is another target; writing out the default ``auto`` is none.

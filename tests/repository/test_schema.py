@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from controller.model.declaration import Declaration, Limits, OnFailure
+from controller.model.declaration import ClusterGroup, Limits, OnFailure
 from controller.model.durations import parse_duration
 from controller.repository import defaults
 from controller.repository.files import read_file
@@ -131,7 +131,8 @@ def test_the_model_has_the_same_defaults() -> None:
     A declaration built by hand means what an empty one means.
     """
     assert defaults.CLUSTERS_IN_FLIGHT == Limits().clusters_in_flight
-    assert "limits" in Declaration.__dataclass_fields__
+    assert defaults.SAMPLES == ClusterGroup.__dataclass_fields__["samples"].default
+    assert defaults.FINALIZE_SOAK == ClusterGroup.__dataclass_fields__["finalize_soak"].default
 
 
 @pytest.mark.parametrize(("kind", "text"), [("Fleet", FLEET), ("ClusterGroup", group_text()), ("Inventory", INVENTORY)])

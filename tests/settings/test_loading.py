@@ -1,11 +1,12 @@
 """Settings: where they come from, which one wins, and what is refused, each time with a sentence that helps."""
 
+from collections import UserDict
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from controller.settings import SETTINGS, Address, LogFormat, Mode, Setting, StatusChannel, not_set
+from controller.settings import SETTINGS, Address, LogFormat, Mode, Setting, StatusChannel, load_settings, not_set
 from tests.settings.builders import a_toml_file, loaded, refusal
 
 
@@ -27,6 +28,25 @@ def test_without_any_word_the_defaults_hold() -> None:
     assert Address("127.0.0.1", 8080) == settings.listen
     assert LogFormat.AUTO is settings.log_format
     assert () == settings.secrets()
+
+
+class ProcessEnvironment(UserDict[str, str]):
+    """An environment that takes text alone as a name, as the process's own does."""
+
+    def __contains__(self, name: object) -> bool:
+        """Refuse what is no text."""
+        if not isinstance(name, str):
+            raise TypeError(f"str expected, not {type(name).__name__}")
+        return super().__contains__(name)
+
+
+def test_the_environment_of_a_process_will_do() -> None:
+    """
+    ``os.environ`` is no dict: it fails where it is asked for a name that is no text.
+    """
+    assert (
+        "release" == load_settings({}, ProcessEnvironment({"HOME": "/home/ana", "WAVEFLEET_BRANCH": "release"})).branch
+    )
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """``wavefleet cycle``: exactly one cycle, for schedulers other than our own and for a first look."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -22,7 +21,6 @@ def cycle(
     settings: Settings,
 ) -> None:
     """Run one cycle: observe, plan, record, apply, report."""
-    wiring.log_to(sys.stderr, settings)
     running = wiring.assemble(settings)
     try:
         if not running.ledger.acquire(running.owner, running.clock.now()):

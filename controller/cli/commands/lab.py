@@ -40,11 +40,11 @@ def up(
 def down(
     *,
     directory: _Directory,
-    remove_data: Annotated[bool, typer.Option(help="Remove what the lab made in its folder, too.")] = False,
+    remove_files: Annotated[bool, typer.Option(help="Remove what the lab made in its folder, too.")] = False,
 ) -> None:
     """Stop what ``lab up`` started, and nothing else."""
     with exit_codes():
-        lab_down(directory, remove_data=remove_data)
+        lab_down(directory, remove_files=remove_files)
     typer.echo(f"{directory}: stopped")
 
 

@@ -1,7 +1,6 @@
 """``wavefleet run``: the daemon."""
 
 import signal
-import sys
 
 from controller import wiring
 from controller.settings import Settings
@@ -11,7 +10,6 @@ from controller.web.server import WebServer
 
 def run(*, settings: Settings) -> None:
     """Run cycles until told to stop (SIGTERM or Ctrl-C), which ends after the cycle in hand."""
-    wiring.log_to(sys.stderr, settings)
     running = wiring.assemble(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.daemon.stop())

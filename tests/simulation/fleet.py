@@ -1,0 +1,251 @@
+"""A model of a live fleet that knows the truth: what each cluster really runs, is asked for, and suffers from.
+
+Written for tests and simpler than the product's simulated fleet: truth moves when the world's own time moves, whatever
+the controller's clock says, and every way in which a read or a write can go wrong is a field that a test sets. It keeps
+the promises of ``ports.FleetSource``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from controller.errors import ApplyInDoubt, ApplyRefused, ObservationError
+from controller.model.observation import Finding, ObservedCluster, Reading, Severity, SourceReading, Unknown
+from controller.model.plan import Start
+from controller.model.versions import KafkaVersion, MetadataVersion
+
+BLOCKED = Finding("offline_partitions", Severity.BLOCK, "1 partition has no leader")
+ROLLING = Finding("under_replicated", Severity.WAIT, "1 broker is being rolled")
+GRUMBLE = Finding("disk_usage", Severity.WARN, "a disk is 71% full")
+
+
+class Operator(StrEnum):
+    """What the operator of a cluster does with a wish."""
+
+    WORKS = "works"
+    IDLE = "idle"
+    """It takes the wish and does nothing."""
+    REFUSES = "refuses"
+    """It takes the wish, and then says that it will not."""
+
+
+class WriteFault(StrEnum):
+    """What goes wrong with a write."""
+
+    REFUSED = "refused"
+    """The API says no."""
+    LOST = "lost"
+    """No answer, and it was not taken."""
+    UNSEEN = "unseen"
+    """No answer, and it was taken."""
+    LATE = "late"
+    """No answer, and it is taken later, within the limit that a write has."""
+
+
+@dataclass(slots=True)
+class Cluster:
+    """One cluster as it truly is."""
+
+    name: str
+    """Full name."""
+    labels: dict[str, str]
+    brokers: list[KafkaVersion]
+    wanted: KafkaVersion
+    level: MetadataVersion | None
+    per_broker: timedelta = timedelta(minutes=1)
+    generation: int = 1
+    asked_with: str | None = None
+    mark: str | None = None
+    moved_at: datetime | None = None
+    """When a broker rolled last, or the wish came."""
+    sick: bool = False
+    grumbles: bool = False
+    operator: Operator = Operator.WORKS
+    seen: bool = True
+    """Its brokers answer."""
+    listed: bool = True
+    held: str | None = None
+    kafka_id: str | None = None
+    owner: str | None = None
+    supported: tuple[KafkaVersion, KafkaVersion] | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Every broker runs what is asked for."""
+        return all(broker == self.wanted for broker in self.brokers)
+
+    @property
+    def well(self) -> bool:
+        """Settled, and nothing is wrong."""
+        return self.settled and not self.sick
+
+    def runs(self, release: KafkaVersion) -> bool:
+        """Tell whether every broker runs ``release``."""
+        return all(broker == release for broker in self.brokers)
+
+    def ask(self, release: KafkaVersion, now: datetime, token: str | None = None) -> None:
+        """Take the wish for ``release``, from us (with a token) or from others."""
+        self.generation += 1
+        self.wanted, self.asked_with, self.moved_at = release, token, now
+
+    def move(self, now: datetime) -> None:
+        """Let its operator work until ``now``."""
+        if self.moved_at is None or self.operator is not Operator.WORKS:
+            self.moved_at = now
+            return
+        while not self.settled and self.moved_at + self.per_broker <= now:
+            self.moved_at += self.per_broker
+            turn = next(number for number, broker in enumerate(self.brokers) if broker != self.wanted)
+            self.brokers[turn] = self.wanted
+        if self.settled:
+            self.moved_at = now
+
+    def read(self, *, full: bool) -> Reading | Unknown:
+        """Return what it shows."""
+        if not self.seen:
+            return Unknown("no broker answers")
+        findings = [BLOCKED] * self.sick + [ROLLING] * (not self.settled) + [GRUMBLE] * self.grumbles
+        refuses = self.operator is Operator.REFUSES and not self.settled
+        return Reading(
+            min(self.brokers),
+            max(self.brokers),
+            self.wanted,
+            str(self.generation),
+            settled=self.settled,
+            findings=tuple(findings) if full else (),
+            metadata_version=self.level,
+            full=full,
+            kafka_id=self.kafka_id,
+            held=self.held,
+            fleet=self.mark,
+            owner=self.owner,
+            refused=f"{self.wanted} is not supported" if refuses else None,
+            supported=self.supported,
+        )
+
+
+@dataclass(slots=True)
+class Fleet:
+    """All clusters of the world, and the faults of its sources."""
+
+    now: datetime
+    """The true time."""
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+    """By full name."""
+    unreachable: set[str] = field(default_factory=set)
+    """Sources that cannot be read."""
+    stale: set[str] = field(default_factory=set)
+    """Sources that show what they showed the last time."""
+    always_full: bool = False
+    """Every reading is a full one, asked for or not."""
+    write_fault: Callable[[Start], WriteFault | None] = lambda _: None
+    write_limit: timedelta = timedelta(seconds=30)
+    late: list[tuple[datetime, Start]] = field(default_factory=list)
+    shown: dict[str, SourceReading] = field(default_factory=dict)
+    """By source: what it showed last."""
+    read_now: dict[str, SourceReading] = field(default_factory=dict)
+    """By source: what it showed since somebody cleared this."""
+    witness: Callable[[Start], None] = lambda _: None
+    """Called with each write before it has any effect."""
+
+    def add(self, cluster: Cluster) -> None:
+        """Let a cluster be there."""
+        self.clusters[cluster.name] = cluster
+
+    def pass_time(self, by: timedelta) -> None:
+        """Let ``by`` of true time pass."""
+        self.now += by
+        for due, start in tuple(self.late):
+            if due <= self.now:
+                self.late.remove((due, start))
+                self._take_late(start, due)
+        for cluster in self.clusters.values():
+            cluster.move(self.now)
+
+    def _take_late(self, start: Start, at: datetime) -> None:
+        try:
+            self.take(start, at)
+        except ApplyRefused:
+            return
+
+    def take(self, start: Start, at: datetime) -> None:
+        """Write ``start``, on its precondition; harmless where it was taken already. Raises ApplyRefused."""
+        cluster = self.clusters.get(start.cluster)
+        if cluster is None or not cluster.listed:
+            raise ApplyRefused(f"{start.cluster} is gone")
+        assert isinstance(start.target, KafkaVersion), start
+        if cluster.wanted == start.target and cluster.asked_with == start.token:
+            return
+        if start.token != str(cluster.generation):
+            raise ApplyRefused(f"{start.cluster} was changed meanwhile: generation {cluster.generation}")
+        cluster.ask(start.target, at, start.token)
+        cluster.mark = start.fleet
+
+    def write(self, start: Start) -> None:
+        """Write ``start`` as a source does, with what goes wrong on the way."""
+        self.witness(start)
+        match self.write_fault(start):
+            case None:
+                self.take(start, self.now)
+            case WriteFault.REFUSED:
+                raise ApplyRefused(f"{start.cluster}: the admission webhook says no")
+            case WriteFault.LOST:
+                raise ApplyInDoubt(f"{start.cluster}: no answer")
+            case WriteFault.UNSEEN:
+                self.take(start, self.now)
+                raise ApplyInDoubt(f"{start.cluster}: no answer")
+            case WriteFault.LATE:
+                self.late.append((self.now + self.write_limit, start))
+                raise ApplyInDoubt(f"{start.cluster}: no answer")
+
+    def show(self, source: str, full: frozenset[str]) -> SourceReading:
+        """Return what ``source`` shows now."""
+        if source in self.unreachable:
+            raise ObservationError(f"source {source}: connection reset")
+        if source not in self.stale or source not in self.shown:
+            self.shown[source] = self._show(source, full)
+        self.read_now[source] = self.shown[source]
+        return self.shown[source]
+
+    def _show(self, source: str, full: frozenset[str]) -> SourceReading:
+        return SourceReading(
+            source,
+            {
+                cluster.name: ObservedCluster(
+                    cluster.name,
+                    dict(cluster.labels),
+                    cluster.read(full=self.always_full or cluster.name in full),
+                )
+                for cluster in self.clusters.values()
+                if cluster.listed and cluster.name.startswith(f"{source}/")
+            },
+        )
+
+
+class ModelSource:
+    """A FleetSource on the clusters of one source of a Fleet."""
+
+    def __init__(self, name: str, fleet: Fleet) -> None:
+        self._name = name
+        self._fleet = fleet
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self._name
+
+    def read(self, full: frozenset[str], now: datetime) -> SourceReading:
+        """Return every cluster of this source, as the world's own time has it."""
+        del now
+        return self._fleet.show(self._name, full)
+
+    def start(self, start: Start, now: datetime) -> None:
+        """Ask for ``start.target``, as FleetSource says."""
+        del now
+        self._fleet.write(start)
+
+
+def unseen(cluster: ObservedCluster, why: str) -> ObservedCluster:
+    """Return a cluster of a source that cannot be read."""
+    return replace(cluster, reading=Unknown(why))

@@ -1,0 +1,201 @@
+"""One play: a model fleet, a repository, a ledger and controller processes, moved cycle by cycle and checked each time.
+
+The play knows when trouble strikes (``trouble`` decides it) and shows every cycle to the checkers as a ``Scene``.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from controller.core.recall import remember
+from controller.errors import LeaseLost, LedgerError, RepositoryError
+from controller.model.declaration import Declaration
+from controller.model.entries import ClusterStarted, RevisionSeen, StartWithdrawn
+from controller.model.history import History
+from controller.model.observation import ObservedCluster
+from controller.model.plan import Plan, Start
+from controller.model.requests import Command, Request
+from controller.runtime.clock import VirtualClock
+from controller.runtime.cycle import Pace
+from tests.simulation.book import Book
+from tests.simulation.fleet import Fleet, ModelSource
+from tests.simulation.process import Process, ProcessDied, SharedLedger
+from tests.simulation.promises import PromiseBroken, check
+from tests.simulation.repository import MemoryRepository
+from tests.simulation.scene import Scene
+
+BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
+POLL = timedelta(minutes=1)
+STALE_AFTER = timedelta(minutes=5)
+WRITE_LIMIT = timedelta(seconds=30)
+SOURCES = ("eu", "us")
+FOLD_EVERY = 25
+"""Cycles after which the whole ledger is folded and compared with what the process remembers."""
+
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+
+
+@dataclass(slots=True)
+class Reached:
+    """How often each thing was reached, for coverage."""
+
+    holds: Counter[str]
+    entries: Counter[str]
+    transitions: Counter[str]
+    outcomes: Counter[str]
+
+
+class Play:
+    """The world and its controller."""
+
+    def __init__(self, begin: datetime = BEGIN, poll: timedelta = POLL) -> None:
+        self.poll = poll
+        self.clock = VirtualClock(begin)
+        self.fleet = Fleet(begin, write_limit=WRITE_LIMIT, witness=self._witness)
+        self.repository = MemoryRepository()
+        self.ledger = SharedLedger()
+        self.book = Book()
+        self.confirmed_at: datetime | None = None
+        """When the process last saw the head."""
+        self.rewritten = False
+        """The head that was seen last does not descend from the one before, and nobody accepted that."""
+        self.cycles = 0
+        self.plan: Plan | None = None
+        """Of the last cycle that came to its end."""
+        self.reached = Reached(Counter(), Counter(), Counter(), Counter())
+        self.process = self._new_process()
+        self._upto = 0
+        self._scene: tuple[datetime, Declaration | None, bool] | None = None
+
+    def restart(self) -> None:
+        """Let the process be gone, and start another."""
+        self.process = self._new_process()
+
+    def _new_process(self) -> Process:
+        self.confirmed_at = None
+        sources = [ModelSource(name, self.fleet) for name in SOURCES]
+        pace = Pace(self.poll, STALE_AFTER, WRITE_LIMIT)
+        process = Process(self.ledger, self.repository, sources, self.clock, pace)
+        process.on_takeover = self._take_over
+        return process
+
+    def ask(self, command: Command, scope: str, number: int | None = None, revision: str | None = None) -> None:
+        """Append a person's command."""
+        request = Request(0, command, scope, "ana", "looks odd", self.clock.now(), number, revision)
+        self.ledger.memory.ask(request)
+
+    def pass_time(self, by: timedelta | None = None) -> None:
+        """Let time pass, by default to the next cycle."""
+        self.fleet.pass_time(by or self.poll)
+        self.clock.advance(by or self.poll)
+
+    def cycle(self) -> None:
+        """Run one cycle and check it; a process that dies is followed by another one."""
+        self.cycles += 1
+        process = self.process
+        self._open_scene()
+        plan: Plan | None = None
+        try:
+            plan = process.run_cycle()
+        except (ProcessDied, LeaseLost):
+            if self.process is process:
+                self.restart()
+        except (LedgerError, RepositoryError):
+            pass
+        self._close_scene(plan)
+        process.incident = None
+        if plan is not None:
+            self.plan = plan
+            if self.cycles % FOLD_EVERY == 0:
+                self.check_fold()
+
+    def check_fold(self) -> None:
+        """Compare what the process remembers with a fold of the whole ledger."""
+        folded = remember(History(), self.ledger.memory.read())
+        if folded != self.process.controller.history:
+            raise PromiseBroken("record-first: what is remembered is not what was recorded")
+
+    def _take_over(self) -> None:
+        """Another process takes the lease in the middle of a cycle, and runs one of its own."""
+        self._close_scene(None)
+        self.restart()
+        self.cycle()
+
+    def _open_scene(self) -> None:
+        self.fleet.read_now.clear()
+        now = self.clock.now()
+        self._scene = (now, *self._judge_revision(now))
+
+    def _judge_revision(self, now: datetime) -> tuple[Declaration | None, bool]:
+        """Return what is in force, and whether the head is to be trusted."""
+        repository, book = self.repository, self.book
+        if repository.unreachable is not None or repository.head is None:
+            fresh = self.confirmed_at is not None and now - self.confirmed_at < STALE_AFTER
+            return self._declared(book.in_force), fresh and book.head == book.in_force and not self.rewritten
+        self.confirmed_at = now
+        head = repository.head
+        descends = not book.head or any(commit.revision == book.head for commit in repository.line(head))
+        asked = [request.revision for request in self.ledger.memory.requests()]
+        self.rewritten = not descends and not any(revision and head.startswith(revision) for revision in asked)
+        if self.rewritten:
+            return self._declared(book.in_force), False
+        content = repository.commits[head].content
+        return (content, True) if isinstance(content, Declaration) else (self._declared(book.in_force), False)
+
+    def _declared(self, revision: str) -> Declaration | None:
+        return self.repository.load(revision) if revision else None
+
+    def _close_scene(self, plan: Plan | None) -> None:
+        """Show what was recorded since the scene was opened to the checkers."""
+        assert self._scene is not None, "a scene is closed once"
+        now, declaration, trusted = self._scene
+        recorded = list(self.ledger.memory.read(self._upto))
+        self._upto = recorded[-1].sequence if recorded else self._upto
+        entries = tuple(each.entry for each in recorded)
+        if declaration is None:
+            for entry in entries:
+                assert isinstance(entry, RevisionSeen), entry
+                self.book.take(entry, now)
+            return
+        unreachable = frozenset(SOURCES) - self.fleet.read_now.keys()
+        scene = Scene(
+            now, declaration, trusted, self._seen(), unreachable, entries, self.poll, plan, self.fleet.clusters
+        )
+        self._count(scene)
+        check(self.book, scene)
+        self._scene = (now, declaration, trusted)
+
+    def _seen(self) -> Mapping[str, ObservedCluster]:
+        return {name: each for shown in self.fleet.read_now.values() for name, each in shown.clusters.items()}
+
+    def _witness(self, start: Start) -> None:
+        """See that a write was recorded first, and not given up since."""
+        said = [
+            each.entry
+            for each in self.ledger.memory.history(cluster=start.cluster, limit=20)
+            if isinstance(each.entry, ClusterStarted | StartWithdrawn)
+        ]
+        last = said[-1] if said else None
+        if not isinstance(last, ClusterStarted) or (last.target, last.token) != (start.target, start.token):
+            raise PromiseBroken(f"record-first: {start.cluster} is written, recorded is {last}")
+
+    def _count(self, scene: Scene) -> None:
+        for entry in scene.entries:
+            self.reached.entries[type(entry).__name__] += 1
+            self.reached.transitions.update(_moves(self.book, entry))
+            outcome = getattr(entry, "outcome", None)
+            if outcome is not None:
+                self.reached.outcomes[str(outcome)] += 1
+        if scene.plan is not None:
+            held = [hold for view in scene.plan.groups for hold in view.holds] + list(scene.plan.holds)
+            self.reached.holds.update(hold.reason.value for hold in held)
+
+
+def _moves(book: Book, entry: object) -> Iterator[str]:
+    rollout = book.rollouts.get(getattr(entry, "rollout", None) or 0)
+    cluster = getattr(entry, "cluster", None)
+    if rollout is not None and isinstance(cluster, str) and cluster in rollout.clusters:
+        yield f"{rollout.clusters[cluster].state} {type(entry).__name__}"

@@ -1,0 +1,224 @@
+"""What strikes a play: faults of the fleet and the remote, crashes, clocks that step. ``calm`` ends all of them.
+
+Every draw comes from the play's one Random, in the play's one thread. Writes happen in threads, so their faults follow
+from a hash of the seed, the cycle and the cluster instead.
+"""
+
+from collections.abc import Callable
+from random import Random
+
+from controller.model.history import StopKind
+from controller.model.plan import Start
+from controller.model.requests import FLEET, Command
+from tests.builders import HOUR, MINUTE, release
+from tests.simulation.fleet import Cluster, Operator, WriteFault
+from tests.simulation.people import People
+from tests.simulation.play import SOURCES, Play
+from tests.simulation.process import Incident, Point, What
+from tests.simulation.world import CLUSTERS_MAX, OLDER, Written, some_cluster
+
+WRITE_FAULTS = (WriteFault.REFUSED, WriteFault.LOST, WriteFault.UNSEEN, WriteFault.LATE)
+
+
+class Trouble:
+    """Strikes now and then, and now and then heals what it struck."""
+
+    def __init__(self, random: Random, play: Play, written: Written, seed: int) -> None:
+        self.random = random
+        self.play = play
+        self.written = written
+        self.people = People(random, play, written)
+        self.seed = seed
+        self.write_trouble = random.choice((0.0, 0.05, 0.3))
+        play.fleet.write_fault = self._write_fault
+        self._weighted: list[tuple[int, Callable[[], None]]] = [
+            (8, self.people.acknowledge),
+            (6, self.people.edit),
+            (3, self.people.command),
+            (2, self.people.mend_head),
+            (6, self.sicken),
+            (10, self.heal),
+            (3, self.change_operator),
+            (4, self.blind),
+            (3, self.lose_source),
+            (5, self.find_sources),
+            (1, self.serve_stale),
+            (2, self.vanish),
+            (3, self.come_back),
+            (2, self.join),
+            (2, self.others_change),
+            (1, self.annotate),
+            (1, self.own),
+            (1, self.show_twice),
+            (2, self.cut_remote),
+            (3, self.mend_remote),
+            (1, self.rewrite),
+            (1, self.commit_nonsense),
+            (1, self.sleep),
+            (1, self.step_clock),
+            (6, self.strike_process),
+            (2, play.restart),
+        ]
+
+    def strike(self) -> None:
+        """Let something happen, or nothing."""
+        if self.random.random() < 0.45:
+            weights = [weight for weight, _ in self._weighted]
+            actions = [action for _, action in self._weighted]
+            self.random.choices(actions, weights)[0]()
+
+    def _some(self) -> Cluster:
+        return self.play.fleet.clusters[self.random.choice(sorted(self.play.fleet.clusters))]
+
+    def sicken(self) -> None:
+        """Let a cluster be unhealthy."""
+        self._some().sick = True
+
+    def heal(self) -> None:
+        """Let every cluster be well, seen, and served by a working operator."""
+        for cluster in self.play.fleet.clusters.values():
+            heal(cluster)
+
+    def change_operator(self) -> None:
+        """Let an operator be idle, refuse, or tell what it supports."""
+        cluster = self._some()
+        cluster.operator = self.random.choice((Operator.IDLE, Operator.REFUSES))
+        if self.random.random() < 0.2:
+            cluster.supported = (release("3.9.0"), release("4.2.2"))
+
+    def blind(self) -> None:
+        """Let nobody see a cluster."""
+        self._some().seen = False
+
+    def lose_source(self) -> None:
+        """Let a source be out of reach."""
+        self.play.fleet.unreachable.add(self.random.choice(SOURCES))
+
+    def find_sources(self) -> None:
+        """Let every source be in reach, and show what is."""
+        self.play.fleet.unreachable.clear()
+        self.play.fleet.stale.clear()
+
+    def serve_stale(self) -> None:
+        """Let a source show what it showed the last time, for a while."""
+        self.play.fleet.stale.add(self.random.choice(SOURCES))
+
+    def vanish(self) -> None:
+        """Let a cluster not be listed, or everything of a source."""
+        source = self.random.choice(SOURCES)
+        for cluster in [*self.play.fleet.clusters.values()] if self.random.random() < 0.1 else [self._some()]:
+            if cluster.name.startswith(source) or self.random.random() < 0.5:
+                cluster.listed = False
+
+    def come_back(self) -> None:
+        """Let every cluster be listed."""
+        for cluster in self.play.fleet.clusters.values():
+            cluster.listed = True
+
+    def join(self) -> None:
+        """Let a new cluster be there, or an old one be in another group."""
+        groups = sorted(self.written.groups) or ["nobody"]
+        labels = {"group": self.random.choice(groups)}
+        if self.random.random() < 0.5 or len(self.play.fleet.clusters) >= CLUSTERS_MAX:
+            self._some().labels.update(labels)
+        else:
+            name = f"new-{len(self.play.fleet.clusters)}"
+            self.play.fleet.add(some_cluster(self.random, name, labels))
+
+    def others_change(self) -> None:
+        """Let somebody else ask a cluster for a release."""
+        wanted = release(self.random.choice((*OLDER, "4.3.1")))
+        self._some().ask(wanted, self.play.fleet.now)
+
+    def annotate(self) -> None:
+        """Let a person hold a cluster by its annotation, or let it go."""
+        cluster = self._some()
+        cluster.held = "INC-1" if cluster.held is None else None
+
+    def own(self) -> None:
+        """Let another fleet, or another tool, own a cluster."""
+        cluster = self._some()
+        if self.random.random() < 0.5:
+            cluster.mark = "another"
+        else:
+            cluster.owner = "Argo CD owns its version"
+
+    def show_twice(self) -> None:
+        """Let one of two clusters show the id of the other."""
+        cluster, other = self._some(), self._some()
+        cluster.kafka_id = other.kafka_id = "kafka-1"
+
+    def cut_remote(self) -> None:
+        """Let the remote be out of reach."""
+        self.play.repository.unreachable = "connection refused"
+
+    def mend_remote(self) -> None:
+        """Let the remote be in reach."""
+        self.play.repository.unreachable = None
+
+    def rewrite(self) -> None:
+        """Write the branch's history over."""
+        self.play.repository.rewrite(self.written.declaration)
+
+    def commit_nonsense(self) -> None:
+        """Commit what is refused."""
+        self.people.commit_nonsense()
+
+    def sleep(self) -> None:
+        """Let nothing run for a while, such as when the machine is down."""
+        self.play.pass_time(self.random.choice((10 * MINUTE, 3 * HOUR)))
+
+    def step_clock(self) -> None:
+        """Let the controller's clock step, forth or back."""
+        self.play.clock.advance(self.random.choice((-30, -5, -1, 5, 40)) * MINUTE)
+
+    def strike_process(self) -> None:
+        """Let something happen at an effect boundary of the next cycle."""
+        point = self.random.choice(list(Point))
+        what = What.DIES
+        if point not in (Point.BEFORE_WRITE, Point.AFTER_WRITE):
+            what = self.random.choice((What.DIES, What.DIES, What.LEDGER_FAILS))
+        if point is Point.AFTER_PLAN_RECORD and self.random.random() < 0.4:
+            what = What.TAKEN_OVER
+        self.play.process.incident = Incident(point, what, self.random.choice((0, 0, 1, 2)))
+
+    def _write_fault(self, start: Start) -> WriteFault | None:
+        lot = Random(f"{self.seed} {self.play.cycles} {start.cluster}")
+        return lot.choice(WRITE_FAULTS) if lot.random() < self.write_trouble else None
+
+    def calm(self) -> None:
+        """End every fault that is not a person's to lift; what people did stays done."""
+        self.write_trouble = 0.0
+        self.find_sources()
+        self.come_back()
+        self.heal()
+        self.mend_remote()
+        self.play.process.incident = None
+        if not self._head_is_good():
+            self.people.mend_head()
+
+    def _head_is_good(self) -> bool:
+        commit = self.play.repository.commits[self.play.repository.head or ""]
+        return not isinstance(commit.content, tuple)
+
+    def lift_everything(self) -> None:
+        """Let people lift everything that only they can lift."""
+        self.people.lift_everything()
+        self.play.ask(Command.RESUME, FLEET)
+        head = self.play.repository.head
+        if head is not None:
+            self.play.ask(Command.RESUME, FLEET, revision=head[:10])
+        for stop in self.play.book.open_stops(kind=StopKind.HALT):
+            if stop.scope != FLEET:
+                self.play.ask(Command.RESUME, stop.scope)
+        for cluster in self.play.fleet.clusters.values():
+            cluster.held = cluster.owner = cluster.supported = None
+            cluster.mark = None if cluster.mark == "another" else cluster.mark
+            cluster.kafka_id = None
+
+
+def heal(cluster: Cluster) -> None:
+    """Let a cluster be well, seen, and served by a working operator."""
+    cluster.sick = False
+    cluster.seen = True
+    cluster.operator = Operator.WORKS
