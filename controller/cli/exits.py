@@ -1,12 +1,12 @@
 """Exit codes, and how an error becomes one: a sentence on standard error, never a trace for what was foreseen."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
 import typer
 
+from controller.cli.speech import complain
 from controller.errors import ControllerError, DeclarationError, LabError, SettingsError
 
 
@@ -20,11 +20,8 @@ class Exit(IntEnum):
     """Something is held or halted, where that was asked."""
     OUTSIDE = 4
     """An outside system or the ledger failed."""
-
-
-def complain(sentence: str) -> None:
-    """Print ``sentence`` on standard error."""
-    print(sentence, file=sys.stderr)  # noqa: T201 - this is a command line
+    INTERRUPTED = 130
+    """Ctrl-C, as shells count it."""
 
 
 @contextmanager

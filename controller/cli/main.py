@@ -1,4 +1,8 @@
-"""The command ``wavefleet``: which commands there are. Each stands in a file of its own."""
+"""The command ``wavefleet``: which commands there are. Each stands in a file of its own.
+
+A command's file imports only what its options need; the rest is imported when the command runs, so that ``--help``
+and completion are quick.
+"""
 
 import sys
 from typing import Annotated
@@ -6,25 +10,16 @@ from typing import Annotated
 import typer
 
 from controller import __version__
-from controller.cli.commands import (
-    check,
-    cycle,
-    demo,
-    explain,
-    halt,
-    history,
-    lab,
-    plan,
-    run,
-    status,
-    validate,
-)
-from controller.cli.exits import Exit, complain
-from controller.cli.options import with_settings
+from controller.cli.commands import check, cycle, demo, explain, halt, history, lab, plan, run, status, validate
+from controller.cli.exits import Exit
+from controller.cli.options import OF_ALL, OF_THE_LEDGER, OF_THE_REPOSITORY, SettingsCommand, with_settings
+from controller.cli.speech import complain, drop_the_rest, forgive_encodings, say
 
 app = typer.Typer(
     name="wavefleet",
     help="Upgrades fleets of Kafka clusters from a Git repository, one safe wave per cycle.",
+    epilog="Exit codes: 0 good, 1 wrong input, 2 wrong usage, 3 something is held (where asked with --fail-on-hold), "
+    "4 an outside system or the ledger failed.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -36,27 +31,34 @@ def _root(
     *, version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False
 ) -> None:
     if version:
-        typer.echo(f"wavefleet {__version__}")
+        say(f"wavefleet {__version__}")
         raise typer.Exit(Exit.GOOD)
 
 
-app.command("run")(with_settings(run.run))
-app.command("cycle")(with_settings(cycle.cycle))
-app.command("validate")(validate.validate)
-app.command("plan")(with_settings(plan.plan))
-app.command("status")(with_settings(status.status))
-app.command("explain")(with_settings(explain.explain))
-app.command("history")(with_settings(history.history))
-app.command("halt")(with_settings(halt.halt))
-app.command("resume")(with_settings(halt.resume))
-app.command("check")(with_settings(check.check))
-app.command("demo")(demo.demo)
-app.add_typer(lab.app, name="lab")
+for _command, _shown, _short_help in (
+    (run.run, OF_ALL, "Run the daemon: cycles until told to stop."),
+    (cycle.cycle, OF_ALL, "Run exactly one cycle."),
+    (plan.plan, OF_THE_REPOSITORY, "Print what would happen now; nothing is written."),
+    (status.status, OF_THE_LEDGER, "Print how each group stands."),
+    (explain.explain, OF_THE_REPOSITORY, "Print why a cluster does not move."),
+    (history.history, OF_THE_LEDGER, "Print what was decided, and when."),
+    (halt.halt, OF_THE_LEDGER, "Stop every start in a group, or in the fleet."),
+    (halt.resume, OF_THE_LEDGER, "Lift halts and quarantines."),
+    (check.check, OF_ALL, "Try everything that the daemon needs."),
+):
+    app.command(cls=SettingsCommand, short_help=_short_help)(with_settings(_command, _shown))
+app.command(short_help="Check the files of a fleet repository.")(validate.validate)
+app.command(short_help="Show a rollout over the example fleet.")(demo.demo)
+app.add_typer(lab.app, name="lab", short_help="Run real Kafka brokers as local processes.")
 
 
 def main() -> None:
     """Run the command line. Refuses to run without assertions, since they are safety here."""
+    forgive_encodings()
     if not __debug__:
         complain("wavefleet: started with -O or PYTHONOPTIMIZE; assertions are safety here, start it without")
         sys.exit(Exit.WRONG_USAGE)
-    app()
+    try:
+        app()
+    except BrokenPipeError:
+        drop_the_rest(sys.stdout)

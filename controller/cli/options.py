@@ -4,17 +4,28 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from controller import wiring
 from controller.cli.exits import exit_codes
-from controller.settings import SETTINGS, SETTINGS_FILE_FLAG, Settings, load_settings
+from controller.settings import SETTINGS, SETTINGS_FILE_FLAG, Setting, Settings, load_settings
 
-_PANEL = "Settings (each also WAVEFLEET_NAME in the environment, or a key of the settings file)"
+OF_THE_LEDGER = ("ledger",)
+"""The settings that ``--help`` shows for commands that only need the ledger; the others are taken, too."""
+OF_THE_REPOSITORY = (
+    *("repository", "branch", "ledger", "cache", "source_timeout", "git_timeout"),
+    *("git_username", "git_token", "ssh_key", "ssh_known_hosts"),
+)
+"""Those of commands that judge without saying anything to anybody."""
+OF_ALL = tuple(setting.name for setting in SETTINGS)
+
+_PANEL = "Settings"
+_HEADING = "Settings (each also WAVEFLEET_NAME in the environment, or a key of the settings file)"
+_PREFIX = "setting_"
 
 
 class Output(StrEnum):
@@ -32,23 +43,48 @@ class PlanOutput(StrEnum):
     MARKDOWN = "md"
 
 
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print: text, or JSON by its schema.")]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print; JSON has a schema in schemas/.")]
+FailOnHold = Annotated[bool, typer.Option("--fail-on-hold", help="Exit with 3 where something is held or halted.")]
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give ``command`` its keyword ``settings``, read from flags, environment and file; errors become exit codes."""
+class SettingsCommand(TyperCommand):
+    """A command whose help tells its own options first, and settings under a heading of their own."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer keeps these types private
+        """Write arguments, options and settings."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], _HEADING: []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is None:
+                continue
+            is_setting = getattr(parameter, "rich_help_panel", None) == _PANEL
+            is_argument = parameter.param_type_name == "argument"
+            sections[_HEADING if is_setting else "Arguments" if is_argument else "Options"].append(record)
+        for heading, records in sections.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+
+def with_settings(command: Callable[..., None], shown: Collection[str] = OF_ALL) -> Callable[..., None]:
+    """Give ``command`` its keyword ``settings``, read from flags, environment and file; errors become exit codes.
+
+    ``shown`` names the settings that its help lists.
+    """
     plain = inspect.signature(command)
     own = [parameter for name, parameter in plain.parameters.items() if name != "settings"]
-    flags = [_flag("settings_file", SETTINGS_FILE_FLAG, "The TOML file with settings.")]
-    flags += [_flag(_name(setting.key), setting.flag, setting.doc) for setting in SETTINGS]
-    names = {_name(setting.key): setting.key for setting in SETTINGS} | {"settings_file": "settings"}
+    flags = [_flag("settings_file", SETTINGS_FILE_FLAG, _option("The TOML file with settings.", "FILE"))]
+    flags += [_flag(_PREFIX + it.key, it.flag, _setting_option(it, hidden=it.name not in shown)) for it in SETTINGS]
+    names = {_PREFIX + setting.key: setting.key for setting in SETTINGS} | {"settings_file": "settings"}
 
     @functools.wraps(command)
     def wrapped(**values: Any) -> None:  # noqa: ANN401 - whatever the command's own parameters are
+        from controller.wiring.parts import log_to
+
         given = {key: values.pop(name) for name, key in names.items()}
         with exit_codes():
             settings: Settings = load_settings(given, os.environ)
-            wiring.log_to(sys.stderr, settings)
+            log_to(sys.stderr, settings)
             command(**values, settings=settings)
 
     wrapped.__signature__ = plain.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]
@@ -56,11 +92,33 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def _name(key: str) -> str:
-    return f"setting_{key}"
+def _setting_option(setting: Setting, *, hidden: bool) -> dict[str, Any]:
+    words = _choices(setting)
+    text = f"{setting.doc} [default: {setting.default_words}]"
+    option = _option(text, "|".join(words) if words else _metavar(setting))
+    if words:
+        option["autocompletion"] = lambda: words
+    return option | {"hidden": hidden}
 
 
-def _flag(name: str, flag: str, doc: str) -> inspect.Parameter:
-    option = typer.Option(flag, help=doc, rich_help_panel=_PANEL, show_default=False)
-    annotation = Annotated[str | None, option]
+def _option(text: str, metavar: str) -> dict[str, Any]:
+    return {"help": text, "metavar": metavar, "rich_help_panel": _PANEL, "show_default": False}
+
+
+def _flag(name: str, flag: str, option: dict[str, Any]) -> inspect.Parameter:
+    annotation = Annotated[str | None, typer.Option(flag, **option)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _choices(setting: Setting) -> list[str]:
+    """Return the words that the setting may be; none where it is no choice."""
+    _, is_choice, words = setting.kind.expected.partition("one of ")
+    return words.split(", ") if is_choice else []
+
+
+def _metavar(setting: Setting) -> str:
+    if setting.is_secret:
+        return "FILE"
+    kinds = {"a duration": "DURATION", "a path": "PATH", "the path": "FILE", "a URL": "URL", "HOST:PORT": "HOST:PORT"}
+    return next((word for start, word in kinds.items() if setting.kind.expected.startswith(start)), "TEXT")
+

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from controller.errors import Problem
 from controller.model.durations import format_duration, format_moment
 from controller.model.observation import Reading, Unknown
 from controller.model.outbox import StatusState
@@ -30,6 +31,23 @@ def to_json(value: object) -> str:
 def moment_json(moment: datetime | None) -> str | None:
     """Return ``moment`` as RFC 3339 in UTC."""
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """Return one problem of a declaration by schemas/validate.schema.json."""
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "field": problem.field,
+        "found": problem.found,
+        "expected": problem.expected,
+        "message": problem.message,
+    }
+
+
+def is_held(plan: Plan) -> bool:
+    """Tell whether anything is held or halted, for ``--fail-on-hold``."""
+    return bool(plan.holds) or any(group.holds for group in plan.groups)
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

@@ -5,7 +5,7 @@ the cycle in which one of its clusters starts, and takes the next pending cluste
 goes to the tail wave.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,11 +16,12 @@ from controller.core.questions import (
     expected_expiry,
     fleet_answers,
     group_answers,
+    halt_answer,
     holds_of,
     refill_answer,
     wave_answers,
 )
-from controller.core.waves import NextWave, definition_of, next_wave, pool_to_fill
+from controller.core.waves import NextWave, Pool, definition_of, next_wave, pool_to_fill
 from controller.model.declaration import ClusterGroup, Wave
 from controller.model.entries import ClusterSetAside, ClusterStarted, WaveAdmitted, WaveFilled
 from controller.model.history import ClusterState, RolloutRecord, WaveRecord
@@ -103,17 +104,21 @@ def admit(draft: Draft) -> Admission:
     for turn in admissions:
         if admitted is not None and turn.candidates.ready and not turn.holds:
             turn.holds = (Hold(HoldReason.OTHER_WAVE_FIRST, f"{admitted} admits a wave in this cycle"),)
-        started = _start(draft, turn)
-        if started and admitted is None:
+        starts.extend(_start(draft, turn))
+        if turn.started and admitted is None:
             admitted = turn.group.name
-        starts.extend(started)
-    return Admission(tuple(starts), turns, frozenset(_read_ahead(turns.values())))
+    return Admission(tuple(starts), turns, frozenset(_read_ahead(draft, turns.values())))
 
 
-def _read_ahead(turns: Iterable[Turn]) -> Iterable[str]:
+def _read_ahead(draft: Draft, turns: Iterable[Turn]) -> Iterator[str]:
+    """Yield who is next to start, and who was read and is held: out of sight it would be taken for able again."""
     for turn in turns:
-        names = dict.fromkeys((*turn.candidates.able, *turn.candidates.held))
-        yield from tuple(names)[: turn.wave.max_in_flight + READ_AHEAD]
+        names = (*turn.candidates.able, *turn.candidates.held)
+        yield from names[: turn.wave.max_in_flight + READ_AHEAD]
+        for name in turn.candidates.held:
+            reading = draft.reading(name)
+            if isinstance(reading, Reading) and reading.full:
+                yield name
 
 
 def _turn(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, fleet: tuple[Hold, ...]) -> Turn:
@@ -129,10 +134,11 @@ def _turn(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, fleet: tupl
     coming = next_wave(rollout, group)
     if coming is None:
         definition = group.strategy.waves[-1] if wave is None else definition_of(wave, group)
-        holds = holds_of(wave_answers(draft, group, rollout, definition)[:1])
+        soak, _ = wave_answers(draft, group, rollout, definition)
+        holds = holds_of((halt_answer(draft, group), soak))
         return Turn(group, rollout.id, definition, holds, Candidates())
     holds = (*common, *holds_of(wave_answers(draft, group, rollout, coming.definition)))
-    candidates = _judge(draft, group, rollout, coming.pool, coming.size)
+    candidates = _choose(draft, group, rollout, coming.pool)
     waiting_since = rollout.planned_at if wave is None else wave.soaked_at
     return Turn(group, rollout.id, coming.definition, holds, candidates, coming, waiting_since)
 
@@ -148,11 +154,19 @@ def _mend_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: 
     rollout = draft.recall.rollouts[rollout.id]
     if all(record.state is ClusterState.QUARANTINED for _, record in rollout.members(wave.number)):
         definition = definition_of(wave, group)
-        pool, size = pool_to_fill(rollout, definition, tail=wave.tail)
-        able = _judge(draft, group, rollout, pool, size).able
+        able = _choose(draft, group, rollout, pool_to_fill(rollout, definition, tail=wave.tail)).able
         if able:
             draft.add(WaveFilled(rollout.id, wave.number, able))
     return draft.recall.rollouts[rollout.id]
+
+
+def _choose(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, pool: Pool) -> Candidates:
+    """Ask the gates of the pool's clusters; where none of them is able to start, of those that take their places."""
+    chosen = _judge(draft, group, rollout, pool.names, pool.size)
+    if chosen.able or not pool.spare:
+        return chosen
+    spare = _judge(draft, group, rollout, pool.spare, pool.size)
+    return Candidates(spare.able, spare.ready, (*chosen.holds, *spare.holds))
 
 
 def _judge(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, pool: Iterable[str], size: int) -> Candidates:

@@ -22,12 +22,11 @@ def is_open(windows: Sequence[Window], now: datetime) -> bool:
 def _contains(window: Window, now: datetime) -> bool:
     local = now.astimezone(window.zone)
     minute = local.hour * 60 + local.minute
-    if window.from_minute < window.until_minute:
+    if window.from_minute <= window.until_minute:
         return local.weekday() in window.days and window.from_minute <= minute < window.until_minute
     if minute >= window.from_minute:
         return local.weekday() in window.days
-    began_yesterday = (local.weekday() - 1) % 7 in window.days
-    return began_yesterday and minute < window.until_minute and window.from_minute > window.until_minute
+    return (local.weekday() - 1) % 7 in window.days and minute < window.until_minute
 
 
 def next_opening(windows: Sequence[Window], now: datetime) -> datetime | None:

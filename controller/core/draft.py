@@ -14,7 +14,8 @@ from controller.model.declaration import ClusterGroup
 from controller.model.entries import Entry
 from controller.model.history import RolloutKind, RolloutRecord, Stop, StopKind
 from controller.model.memory import Samples, Soak
-from controller.model.observation import Reading, Unknown
+from controller.model.names import source_of
+from controller.model.observation import Observation, Reading, Unknown
 from controller.model.requests import FLEET
 from controller.model.snapshot import Snapshot
 
@@ -29,7 +30,8 @@ class Draft:
         self.now: datetime = snapshot.now
         self.groups = {group.name: group for group in snapshot.declaration.groups}
         self.clusters = snapshot.observation.clusters
-        self.membership = assign(snapshot.declaration.groups, self.clusters)
+        self.unlisted = _unlisted(snapshot.observation)
+        self.membership = assign(snapshot.declaration.groups, self.clusters, snapshot.memory.ids)
         self.drifts = {group.name: self._drift(group) for group in snapshot.declaration.groups}
         self.recall = Recall(snapshot.history)
         self.entries: list[Entry] = []
@@ -100,3 +102,11 @@ class Draft:
         group = self.groups.get(scope)
         acknowledged = max(group.acknowledge, default=0) if group is not None and scope != FLEET else 0
         return max(self.recall.highest_number.get(scope, 0), acknowledged) + 1
+
+
+def _unlisted(observation: Observation) -> tuple[str, ...]:
+    """Return the unreachable sources of which no cluster is known, as after a restart: whose theirs are is unknown."""
+    if not observation.unreachable:
+        return ()
+    listed = {source_of(name) for name in observation.clusters}
+    return tuple(sorted(observation.unreachable.keys() - listed))

@@ -71,7 +71,8 @@ def _resting(
         soaked = rollout is not None and rollout.outcome is Outcome.CONVERGED
         return f"all {counted(drift.of)} {'converged and soaked' if soaked else 'on target'}"
     rest = f"{drift.on_target} of {counted(drift.of)} on target"
-    return rest + (f"; {_hold(holds[0], draft)}" if holds else f", {len(drift.unknown)} unknown")
+    unread = f"; not read since this process started: {', '.join(draft.unlisted)}" if draft.unlisted else ""
+    return rest + (f"; {_hold(holds[0], draft)}" if holds else f", {len(drift.unknown)} unknown{unread}")
 
 
 def _running(

@@ -24,7 +24,7 @@ def illegal_hop(reading: Reading, target: KafkaVersion, catalog: Catalog) -> str
             f"it runs on ZooKeeper and {target} is KRaft only: a person must migrate it to KRaft on 3.9, "
             "there is no other way"
         )
-    return _illegal_line(reading, release) or _illegal_metadata(reading, target, catalog)
+    return _illegal_line(reading, release) or _illegal_metadata(reading, release, catalog)
 
 
 def _illegal_line(reading: Reading, release: Release) -> str | None:
@@ -42,10 +42,12 @@ def _illegal_line(reading: Reading, release: Release) -> str | None:
     )
 
 
-def _illegal_metadata(reading: Reading, target: KafkaVersion, catalog: Catalog) -> str | None:
+def _illegal_metadata(reading: Reading, release: Release, catalog: Catalog) -> str | None:
+    target, served, floor = release.version, release.metadata_version, catalog.metadata_floor_for_4x
+    if reading.metadata_version is not None and served is not None and reading.metadata_version > served:
+        return f"its metadata.version is {reading.metadata_version}, and {target} serves at most {served}"
     if target.major < 4 or reading.zookeeper:
         return None
-    floor = catalog.metadata_floor_for_4x
     if reading.metadata_version is None:
         return f"its metadata.version could not be read, and {target} needs at least {floor}"
     if reading.metadata_version < floor:

@@ -3,7 +3,7 @@
 Linear in clusters: labels are indexed once, and each group asks the index.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,12 +26,17 @@ class Membership:
     """By group: names that it declares and that are not live, or name more than one live cluster."""
     unclaimed: tuple[str, ...]
     seen_twice: frozenset[str]
-    """Clusters whose Kafka cluster id another live cluster shows too."""
+    """Clusters whose Kafka cluster id another live cluster shows too, or showed when it was last read."""
+    ids: Mapping[str, str]
+    """By cluster: Kafka's cluster id, where its source tells it."""
     short: Mapping[str, str]
 
 
-def assign(groups: Sequence[ClusterGroup], clusters: Mapping[str, ObservedCluster]) -> Membership:
-    """Return whose each of ``clusters`` is."""
+def assign(
+    groups: Sequence[ClusterGroup], clusters: Mapping[str, ObservedCluster], known_ids: Mapping[str, str]
+) -> Membership:
+    """Return whose each of ``clusters`` is; ``known_ids`` are the Kafka cluster ids that were seen last."""
+    ids = _ids(clusters, known_ids)
     labels = _index_labels(clusters)
     by_last_part = _index_names(clusters) if any(group.selector.names for group in groups) else {}
     claims: dict[str, list[str]] = defaultdict(list)
@@ -44,13 +49,15 @@ def assign(groups: Sequence[ClusterGroup], clusters: Mapping[str, ObservedCluste
         for cluster in found:
             claims[cluster].append(group.name)
     owner = {cluster: names[0] for cluster, names in claims.items() if len(names) == 1}
+    twice = sorted(cluster for cluster, names in claims.items() if len(names) > 1)
     return Membership(
         groups=_by_group(owner),
         owner=owner,
-        claimed_twice={cluster: tuple(names) for cluster, names in claims.items() if len(names) > 1},
+        claimed_twice={cluster: tuple(claims[cluster]) for cluster in twice},
         missing={group: names for group, names in missing.items() if names},
         unclaimed=tuple(sorted(clusters.keys() - claims.keys())),
-        seen_twice=_seen_twice(clusters),
+        seen_twice=_seen_twice(ids),
+        ids=ids,
         short=short_names(clusters),
     )
 
@@ -95,9 +102,15 @@ def _by_group(owner: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
     return {group: tuple(sorted(names)) for group, names in members.items()}
 
 
-def _seen_twice(clusters: Mapping[str, ObservedCluster]) -> frozenset[str]:
-    by_id: dict[str, list[str]] = defaultdict(list)
+def _ids(clusters: Mapping[str, ObservedCluster], known: Mapping[str, str]) -> Mapping[str, str]:
+    ids = {}
     for name, cluster in clusters.items():
-        if isinstance(cluster.reading, Reading) and cluster.reading.kafka_id is not None:
-            by_id[cluster.reading.kafka_id].append(name)
-    return frozenset(name for names in by_id.values() if len(names) > 1 for name in names)
+        shown = cluster.reading.kafka_id if isinstance(cluster.reading, Reading) else known.get(name)
+        if shown is not None:
+            ids[name] = shown
+    return ids
+
+
+def _seen_twice(ids: Mapping[str, str]) -> frozenset[str]:
+    counts = Counter(ids.values())
+    return frozenset(name for name, shown in ids.items() if counts[shown] > 1)

@@ -60,7 +60,7 @@ def _finish(draft: Draft, admission: Admission) -> Plan:
         groups=views,
         statuses=statuses_of(snapshot.standing, views, fleet, observe_only=snapshot.observe_only),
         threads=threads_of(views, observe_only=snapshot.observe_only),
-        memory=Memory(samples=draft.samples, soaks=draft.soaks, known=snapshot.observation.clusters),
+        memory=Memory(draft.samples, draft.soaks, snapshot.observation.clusters, draft.membership.ids),
         holds=fleet,
         unclaimed=draft.membership.unclaimed,
         watch=_watch(draft, admission),

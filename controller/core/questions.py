@@ -59,7 +59,6 @@ def fleet_answers(draft: Draft) -> tuple[Answer, ...]:
 def group_answers(draft: Draft, group: ClusterGroup) -> tuple[Answer, ...]:
     """Ask what concerns every start of the group."""
     now, declaration = draft.now, draft.snapshot.declaration
-    halts = tuple(draft.open_stops(group.name, StopKind.HALT))
     others = [
         stop
         for stop in draft.recall.stops.values()
@@ -68,13 +67,19 @@ def group_answers(draft: Draft, group: ClusterGroup) -> tuple[Answer, ...]:
     is_open = calendar.is_open(group.windows, now)
     opens_at = None if is_open else calendar.next_opening(group.windows, now)
     return (
-        Answer("group halt", group_halt(group.name, declared=group.halted, halts=halts)),
+        halt_answer(draft, group),
         Answer("release suspect", suspect(group.target, others, group.accept_risks)),
         Answer("release", release(group.target, declaration.catalog, group.accept_risks)),
         Answer("freeze", freeze(calendar.freezes_over(declaration.freezes, group.name, now), now)),
         Answer("window", window(is_open=is_open, opens_at=opens_at, now=now)),
         Answer("group order", order(group.target, _predecessors(draft, group))),
     )
+
+
+def halt_answer(draft: Draft, group: ClusterGroup) -> Answer:
+    """Ask whether the group is halted, which is told also where nothing of it waits to start."""
+    halts = tuple(draft.open_stops(group.name, StopKind.HALT))
+    return Answer("group halt", group_halt(group.name, declared=group.halted, halts=halts))
 
 
 def wave_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: Wave) -> tuple[Answer, ...]:
@@ -188,10 +193,14 @@ def _has_converged(draft: Draft, other: ClusterGroup, group: ClusterGroup) -> bo
     passed = draft.recall.passed.get(other.name)
     if passed is not None and passed >= group.target:  # type: ignore[operator]
         return True
+    if draft.unlisted:
+        return False
     running = draft.running(other.name)
     if running is None:
         drift = draft.drifts[other.name]
-        return all(is_held_in_git(draft, other, name) for name in (*drift.below, *drift.unknown))
+        stopped = (stop.cluster for stop in draft.cluster_stops if stop.cluster is not None)
+        ours = (name for name in stopped if draft.membership.owner.get(name) == other.name)
+        return all(is_held_in_git(draft, other, name) for name in (*drift.below, *drift.unknown, *ours))
     return all(
         record.state is ClusterState.SOAKED
         or (record.state is ClusterState.PENDING and is_held_in_git(draft, other, name))

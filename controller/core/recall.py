@@ -156,6 +156,7 @@ def _wave_admitted(recall: Recall, entry: e.WaveAdmitted, at: datetime) -> None:
 
 
 def _wave_filled(recall: Recall, entry: e.WaveFilled, _: datetime) -> None:
+    _change_wave(recall, entry.rollout, entry.wave, soaked=timedelta(0))
     _put_in_wave(recall, entry.rollout, entry.wave, entry.clusters)
 
 
@@ -239,7 +240,7 @@ def _cluster_quarantined(recall: Recall, entry: e.ClusterQuarantined, _: datetim
 
 
 def _cluster_released(recall: Recall, entry: e.ClusterReleased, _: datetime) -> None:
-    _move(recall, entry, tail=True, wave=None, holds_slot=False, number=None, converged_at=None)
+    _move(recall, entry, tail=True, wave=None, holds_slot=False, number=None, converged_at=None, started_at=None)
 
 
 _ClusterEntry = (

@@ -18,6 +18,7 @@ from controller.model.entries import (
 )
 from controller.model.history import ClusterRecord, ClusterState, Outcome, RolloutKind, RolloutRecord, StopKind
 from controller.model.memory import Samples
+from controller.model.names import source_of
 from controller.model.observation import Reading
 from controller.model.versions import KafkaVersion
 
@@ -132,7 +133,10 @@ def _looked_at(draft: Draft, name: str, record: ClusterRecord) -> bool:
 def _drop_gone(draft: Draft, rollout: RolloutRecord) -> None:
     """Let clusters go that their source, which could be read, did not list several times in a row."""
     needed = draft.groups[rollout.group].samples if rollout.group in draft.groups else 1
-    for name in rollout.clusters.keys() - draft.clusters.keys():
+    unreachable = draft.snapshot.observation.unreachable
+    for name in sorted(rollout.clusters.keys() - draft.clusters.keys()):
+        if source_of(name) in unreachable:
+            continue  # after a restart nobody knows what an unreachable source listed
         absent = draft.sampled(name).absent + 1
         if absent >= needed:
             draft.add(ClusterLeft(rollout.id, name, f"gone: its source did not list it {absent} times in a row"))
@@ -154,14 +158,24 @@ def _why_it_leaves(draft: Draft, group: ClusterGroup, name: str, record: Cluster
     if owner != group.name:
         return f"moved: {owner} claims it" if owner is not None else "no longer claimed by this group alone"
     reading = draft.reading(name)
-    if not isinstance(reading, Reading) or not reading.settled:
+    return _why_it_is_over(draft, group, name, record, reading) if isinstance(reading, Reading) else None
+
+
+def _why_it_is_over(
+    draft: Draft, group: ClusterGroup, name: str, record: ClusterRecord, reading: Reading
+) -> str | None:
+    if not reading.settled:
         return None
-    if record.state is ClusterState.PENDING and reading.release >= group.target:
-        return "on target already" if runs(reading, group.target) else f"ahead of target: {reading.highest}"
-    if record.state in _REACHED and reading.release < group.target:
+    reached = record.state in _REACHED
+    if reached and reading.release < group.target:
         _note_change(draft, group, name, reading)
         return f"changed by others: it runs {reading.release}"
-    return None
+    if not reached and (record.state is not ClusterState.PENDING or reading.release < group.target):
+        return None
+    if not runs(reading, group.target):
+        return f"ahead of target: it runs {reading.highest}"
+    # What reached the target outside of any wave (set aside before its late write) is soaked by none.
+    return "on target already" if record.wave is None or not reached else None
 
 
 def _join(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> None:
@@ -174,7 +188,7 @@ def _join(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> None:
 def end_rollouts(draft: Draft) -> None:
     """End each running rollout whose clusters have all come to rest, the last wave soaked."""
     for rollout in draft.followed():
-        if rollout.is_running and _is_at_rest(rollout):
+        if rollout.is_running and _is_at_rest(rollout) and not draft.unlisted:
             quarantined = [
                 draft.short(name)
                 for name, record in rollout.clusters.items()
@@ -182,8 +196,16 @@ def end_rollouts(draft: Draft) -> None:
             ]
             if quarantined:
                 _end(draft, rollout, Outcome.FAILED, f"{len(quarantined)} quarantined: {', '.join(quarantined[:10])}")
-            else:
+            elif rollout.clusters or _is_on_target(draft, rollout.group):
                 _end(draft, rollout, Outcome.CONVERGED, f"clusters: {len(rollout.clusters)}")
+            else:
+                _end(draft, rollout, Outcome.WITHDRAWN, "no cluster is left in it")
+
+
+def _is_on_target(draft: Draft, group: str) -> bool:
+    """Tell whether the group has clusters, and every one of them was seen on target."""
+    drift = draft.drifts[group]
+    return 0 < drift.of == drift.on_target
 
 
 def _is_at_rest(rollout: RolloutRecord) -> bool:

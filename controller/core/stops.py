@@ -25,7 +25,8 @@ def _take(draft: Draft, request: Request) -> str:
         if head.startswith(request.revision):
             return f"revision {request.revision} is accepted"
         return f"nothing changed: the head is {head}, not {request.revision}"
-    if request.scope != FLEET and request.scope not in draft.groups:
+    is_known = request.scope == FLEET or request.scope in draft.groups
+    if not is_known and (request.command is Command.HALT or not any(draft.open_stops(request.scope))):
         return f"nothing changed: no group is called {request.scope}"
     if request.command is Command.HALT:
         number = draft.next_number(request.scope)
@@ -74,8 +75,16 @@ def judge_failures(draft: Draft) -> None:
     """Quarantine failed clusters within budget; halt the group past it, or for any failure of the first wave."""
     for rollout in draft.followed():
         failing = [name for name, record in rollout.clusters.items() if record.state is ClusterState.FAILED]
-        if failing and not any(stop.suspect for stop in draft.open_stops(rollout.group, StopKind.HALT)):
+        if (failing or _is_spent(draft, rollout)) and not any(
+            stop.suspect for stop in draft.open_stops(rollout.group, StopKind.HALT)
+        ):
             _judge(draft, rollout, failing)
+
+
+def _is_spent(draft: Draft, rollout: RolloutRecord) -> bool:
+    """Tell whether more has failed than is allowed, as when the budget was lowered since."""
+    allowed = budget_of(draft.groups.get(rollout.group), rollout)
+    return rollout.is_running and len(rollout.failed) > allowed
 
 
 def _judge(draft: Draft, rollout: RolloutRecord, failing: list[str]) -> None:
@@ -101,6 +110,7 @@ def budget_of(group: ClusterGroup | None, rollout: RolloutRecord) -> int:
 
 
 def _halt(draft: Draft, rollout: RolloutRecord, failing: list[str], allowed: int) -> None:
+    failing = failing or [name for name in rollout.clusters if name in rollout.failed]
     causes = "; ".join(f"{draft.short(name)}: {rollout.clusters[name].cause}" for name in failing[:3])
     more = f" (+{len(failing) - 3} more)" if len(failing) > 3 else ""
     first = any(rollout.clusters[name].wave == 1 for name in failing)

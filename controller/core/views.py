@@ -86,7 +86,8 @@ def _state(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None) -> 
     if rollout is not None and rollout.outcome is Outcome.FAILED and any(draft.open_stops(group.name)):
         return StatusState.FAILURE
     drift = draft.drifts[group.name]
-    if drift.on_target and drift.on_target == drift.of and not draft.membership.missing.get(group.name):
+    missing = draft.unlisted or draft.membership.missing.get(group.name)
+    if drift.on_target and drift.on_target == drift.of and not missing:
         return StatusState.SUCCESS
     return StatusState.PENDING
 

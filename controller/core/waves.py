@@ -17,6 +17,18 @@ TAIL = "tail"
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """Pending clusters that a wave may take, in order."""
+
+    names: tuple[str, ...]
+    """Never empty where any cluster waits for a wave."""
+    spare: tuple[str, ...]
+    """Clusters of the tail that take the places where each of ``names`` is held: a held cluster holds only itself."""
+    size: int
+    """How many of them it takes at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class NextWave:
     """The wave that a rollout would admit next."""
 
@@ -25,10 +37,7 @@ class NextWave:
     tail: bool
     definition: Wave
     """The declared wave whose rules it has; for a tail wave the last one."""
-    pool: tuple[str, ...]
-    """Pending clusters that it may take, in order; never empty."""
-    size: int
-    """How many of them it takes at most."""
+    pool: Pool
 
 
 def order_of(target: Target, names: Iterable[str]) -> tuple[str, ...]:
@@ -56,28 +65,35 @@ def size_of(wave: Wave, live: int, left: int) -> int:
 
 def next_wave(rollout: RolloutRecord, group: ClusterGroup) -> NextWave | None:
     """Return the wave to admit after those that were admitted; None where no cluster waits for one."""
-    pending = [name for name, record in rollout.clusters.items() if _waits(record.state, record.wave)]
-    if not pending:
+    pending, tail = _pending(rollout)
+    if not pending and not tail:
         return None
     number = len(rollout.waves) + 1
     declared = group.strategy.waves
     index = sum(not wave.tail for wave in rollout.waves)
-    pool = [name for name in pending if not rollout.clusters[name].tail]
-    if pool and index < len(declared):
+    if index < len(declared) and (pending or not rollout.waves):
         wave = declared[index]
-        size = size_of(wave, rollout.live, len(pool))
-        return NextWave(number, wave.name, tail=False, definition=wave, pool=tuple(pool), size=size)
-    last = declared[-1]
-    return NextWave(number, TAIL, tail=True, definition=last, pool=tuple(pending), size=len(pending))
+        return NextWave(number, wave.name, tail=False, definition=wave, pool=_pool(rollout, wave, pending, tail))
+    everybody = Pool((*pending, *tail), (), len(pending) + len(tail))
+    return NextWave(number, TAIL, tail=True, definition=declared[-1], pool=everybody)
 
 
-def pool_to_fill(rollout: RolloutRecord, wave: Wave, *, tail: bool) -> tuple[tuple[str, ...], int]:
-    """Return the pending clusters that an admitted wave of nobody may take, in order, and how many of them."""
-    pending = tuple(name for name, record in rollout.clusters.items() if _waits(record.state, record.wave))
-    pool = tuple(name for name in pending if not rollout.clusters[name].tail)
-    if tail or not pool:
-        return pending, len(pending)
-    return pool, size_of(wave, rollout.live, len(pool))
+def pool_to_fill(rollout: RolloutRecord, wave: Wave, *, tail: bool) -> Pool:
+    """Return the pending clusters that an admitted wave of nobody may take."""
+    pending, late = _pending(rollout)
+    return Pool((*pending, *late), (), len(pending) + len(late)) if tail else _pool(rollout, wave, pending, late)
+
+
+def _pool(rollout: RolloutRecord, wave: Wave, pending: tuple[str, ...], tail: tuple[str, ...]) -> Pool:
+    """Return what a declared wave may take: where only the tail waits, as much of it as the wave is large."""
+    names, spare = (pending, tail) if pending else (tail, ())
+    return Pool(names, spare, size_of(wave, rollout.live, len(names)))
+
+
+def _pending(rollout: RolloutRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the clusters that wait for a wave, those of the tail apart."""
+    waiting = [(name, record.tail) for name, record in rollout.clusters.items() if _waits(record.state, record.wave)]
+    return tuple(name for name, tail in waiting if not tail), tuple(name for name, tail in waiting if tail)
 
 
 def _waits(state: ClusterState, wave: int | None) -> bool:
@@ -92,13 +108,14 @@ def definition_of(wave: WaveRecord, group: ClusterGroup) -> Wave:
 
 def waves_to_come(rollout: RolloutRecord, group: ClusterGroup) -> tuple[tuple[str, Wave, tuple[str, ...]], ...]:
     """Return name, rules and clusters of the waves not yet admitted, as they would go now."""
-    pending = [name for name, record in rollout.clusters.items() if _waits(record.state, record.wave)]
-    pool = [name for name in pending if not rollout.clusters[name].tail]
+    pending, tail = _pending(rollout)
+    if not rollout.waves and not pending:
+        pending, tail = tail, ()
     index = sum(not wave.tail for wave in rollout.waves)
-    dealt = split(pool, group.strategy.waves[index:], rollout.live)
+    dealt = split(pending, group.strategy.waves[index:], rollout.live)
     placed = {name for _, names in dealt for name in names}
     coming = [(wave.name, wave, names) for wave, names in dealt]
-    rest = tuple(name for name in pending if name not in placed)
+    rest = tuple(name for name in (*pending, *tail) if name not in placed)
     if rest:
         coming.append((TAIL, group.strategy.waves[-1], rest))
     return tuple(coming)

@@ -160,9 +160,10 @@ def _start(
     strays = {name for name in os.environ if name.startswith("GIT_")} - environment.keys() - _KEPT_VARIABLES
     clearing = ["env", *(part for name in sorted(strays) for part in ("-u", name))] if strays else []
     try:
+        # A group and no session: on a busy machine Linux makes a new session wait for its turn (autogroup).
         # "/" because the repository is told by GIT_DIR and never searched for around a working directory.
         started = git.Git("/").execute(
-            [*clearing, "git", *arguments], stdin, as_process=True, env=environment, start_new_session=True
+            [*clearing, "git", *arguments], stdin, as_process=True, env=environment, process_group=0
         )
     except (OSError, git.GitError) as error:
         raise GitError(GitFault.LOCAL, f"git {arguments[0]} cannot be started: {error}") from error

@@ -9,6 +9,11 @@ def last_part(full: str) -> str:
     return full.rsplit("/", 1)[-1]
 
 
+def source_of(full: str) -> str:
+    """Return the source of a cluster, the first part of its full name."""
+    return full.split("/", 1)[0]
+
+
 def short_names(full_names: Iterable[str]) -> Mapping[str, str]:
     """Return each full name's short form: its last part where no other cluster has the same, else itself."""
     parts = {full: full.rpartition("/")[2] for full in full_names}

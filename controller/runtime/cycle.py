@@ -7,7 +7,7 @@ Between cycles only what may be lost is kept in memory; everything else is read 
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -72,11 +72,17 @@ class Controller:
         self._memory = Memory()
         self._watch: frozenset[str] = frozenset()
         self._problems: tuple[Problem, ...] = ()
+        self._unreachable: str | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Why the head seen in the last cycle is refused; empty where it is in force."""
         return self._problems
+
+    @property
+    def unreachable(self) -> str | None:
+        """Why the remote could not be read in the last cycle; None where it could."""
+        return self._unreachable
 
     @property
     def history(self) -> History:
@@ -93,6 +99,9 @@ class Controller:
             return self._run_cycle(self._world.clock.now())
         except LedgerError:
             self._history = None
+            self._memory = replace(
+                self._memory, samples={}, soaks={}
+            )  # what this cycle saw is lost, so samples begin anew
             raise
 
     def _run_cycle(self, now: datetime) -> Plan | None:
@@ -121,7 +130,7 @@ class Controller:
         history = self._recall()
         requests = world.ledger.requests()
         sighting = self._lookout.look(history, requests, now)
-        self._problems = sighting.standing.problems
+        self._problems, self._unreachable = sighting.standing.problems, sighting.standing.unreachable
         world.metrics.observe_standing(sighting.standing)
         declaration = sighting.declaration
         if declaration is None:

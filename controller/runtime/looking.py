@@ -30,12 +30,14 @@ class Sighting:
 
 
 class Lookout:
-    """Looks at the repository once per cycle; remembers only when the head was last confirmed."""
+    """Looks at the repository once per cycle; remembers when the head was last confirmed, and a rewritten one."""
 
     def __init__(self, repository: Repository, metrics: Metrics) -> None:
         self._repository = repository
         self._metrics = metrics
         self._confirmed_at: datetime | None = None
+        self._rewritten: str | None = None
+        """The head seen last, where it does not descend from the one before and nobody accepted that."""
 
     def look(self, history: History, requests: Sequence[Request], now: datetime) -> Sighting:
         """Return how the branch stands.
@@ -43,16 +45,27 @@ class Lookout:
         Raises RepositoryError only where no revision is known at all.
         """
         try:
-            head = self._fetch(history.head or None)
+            sighting = self._look(history, requests, now)
         except RepositoryError as error:
             if not history.head:
                 raise
-            return self._judge(history, history.head, unreachable=str(error))
+            return self._look_back(history, str(error))
         self._confirmed_at = now
+        self._rewritten = None if sighting.standing.rewritten_from is None else sighting.standing.head
+        return sighting
+
+    def _look(self, history: History, requests: Sequence[Request], now: datetime) -> Sighting:
+        head = self._fetch(history.head or None)
         accepted = any(_accepts(request, head.revision) for request in requests)
         if not head.descends and not accepted:
-            return self._rewritten(history, head.revision)
-        return self._judge(history, head.revision, accepted=accepted and not head.descends)
+            return self._keep(history, head.revision, now)
+        return self._judge(history, head.revision, now, accepted=accepted and not head.descends)
+
+    def _look_back(self, history: History, why: str) -> Sighting:
+        """Return what was seen last: a head that cannot be read, or not be brought here, is not confirmed."""
+        if self._rewritten is not None:
+            return self._keep(history, self._rewritten, self._confirmed_at, unreachable=why)
+        return self._judge(history, history.head, self._confirmed_at, unreachable=why)
 
     def _fetch(self, since: str | None) -> Head:
         began = time.monotonic()
@@ -64,15 +77,27 @@ class Lookout:
             self._metrics.observe_call("git", outcome, time.monotonic() - began)
         return head
 
-    def _rewritten(self, history: History, head: str) -> Sighting:
+    def _keep(
+        self, history: History, head: str, confirmed_at: datetime | None, *, unreachable: str | None = None
+    ) -> Sighting:
         """Keep what is in force; the head stays unseen until a person accepts it, so that this is asked again."""
         standing = Standing(
-            head=head, in_force=history.in_force, confirmed_at=self._confirmed_at, rewritten_from=history.head
+            head=head,
+            in_force=history.in_force,
+            confirmed_at=confirmed_at,
+            unreachable=unreachable,
+            rewritten_from=history.head,
         )
         return Sighting(standing, self._load_in_force(history), None)
 
     def _judge(
-        self, history: History, head: str, *, unreachable: str | None = None, accepted: bool = False
+        self,
+        history: History,
+        head: str,
+        confirmed_at: datetime | None,
+        *,
+        unreachable: str | None = None,
+        accepted: bool = False,
     ) -> Sighting:
         problems: tuple[Problem, ...] = ()
         declared_by: Mapping[str, str] = {}
@@ -87,7 +112,7 @@ class Lookout:
         standing = Standing(
             head=head,
             in_force=in_force,
-            confirmed_at=self._confirmed_at,
+            confirmed_at=confirmed_at,
             problems=problems,
             unreachable=unreachable,
             declared_by=declared_by,

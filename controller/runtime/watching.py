@@ -47,11 +47,24 @@ class Watcher:
 
     def _read_all(self, sources: Sequence[FleetSource], full: frozenset[str], now: datetime) -> Iterator[SourceReading]:
         deadline = time.monotonic() + self._limit.total_seconds()
+        asked = {source.name for source in sources if self._is_free(source.name)}
         for source in sources:
-            if source.name not in self._busy:
+            if source.name in asked:
                 self._busy[source.name] = _in_background(source, full, now)
         for source in sources:
-            yield self._collect(source.name, max(deadline - time.monotonic(), 0))
+            if source.name in asked:
+                yield self._collect(source.name, max(deadline - time.monotonic(), 0))
+            else:
+                why = f"source {source.name} has not answered an earlier cycle yet"
+                self._metrics.observe_call("source", "failed", 0.0)
+                _log.warning("source_unreachable", source=source.name, why=why)
+                yield SourceReading(source.name, unreachable=why)
+
+    def _is_free(self, name: str) -> bool:
+        """Tell whether no earlier reading is under way; what came too late is thrown away, for it shows the past."""
+        if name in self._busy and self._busy[name].done():
+            del self._busy[name]
+        return name not in self._busy
 
     def _collect(self, name: str, seconds: float) -> SourceReading:
         began = time.monotonic()

@@ -1,6 +1,7 @@
-"""The composition root: the one place where settings become parts, and parts become a controller.
+"""Single outside parts from settings: sources of live clusters, the repository, channels, logs.
 
-Commands and pages ask here for what they need and never build an outside part themselves.
+What only some installations use (forges, Slack) is imported where it is built: a daemon carries in memory what it
+needs, and a command starts quickly.
 """
 
 from collections.abc import Sequence
@@ -13,21 +14,13 @@ from controller.fleets.simulated import SimulatedSource
 from controller.gitcommand import GitCommand, GitCredentials, GitRemote, as_url
 from controller.model.declaration import Declaration, SourceDeclaration
 from controller.ports import Channel, FleetSource
-from controller.reports.gitea import Gitea
-from controller.reports.github import GitHub
 from controller.reports.log import LogChannel
 from controller.reports.logs import LogStyle, Redaction, set_up_logs
 from controller.reports.notes import NotesChannel
-from controller.reports.slack import SlackChannel
-from controller.reports.statuses import StatusChannel as ForgeChannel
 from controller.repository.git_source import GitRepository
 from controller.runtime.cycle import Pace
 from controller.runtime.report import Audience
 from controller.settings import Mode, Settings, StatusChannel, not_set
-
-LEAVE_SECONDS = 10.0
-"""How long a process that leaves waits for messages in hand."""
-
 
 class DeclaredSources:
     """The live sources that a declaration names; what did not change stays the same object."""
@@ -104,6 +97,8 @@ def channels_of(settings: Settings) -> tuple[tuple[Channel, Audience], ...]:
     if settings.slack_token is not None:
         if settings.slack_channel is None:
             raise not_set("slack_channel", "the Slack channel that the token is for")
+        from controller.reports.slack import SlackChannel
+
         slack = SlackChannel(settings.slack_token.reveal(), settings.slack_channel, base_url=settings.slack_url)
         told.append((slack, Audience(slack.name, threads=True)))
     else:
@@ -120,11 +115,17 @@ def _status_channel(settings: Settings) -> Channel | None:
         return None
     if settings.forge_repository is None:
         raise not_set("forge_repository", "the repository's name on the forge, OWNER/NAME")
+    from controller.reports.statuses import StatusChannel as ForgeChannel
+
     if settings.status_channel is StatusChannel.GITHUB:
+        from controller.reports.github import GitHub
+
         token = _required_token(settings, "github_token")
         return ForgeChannel(GitHub(settings.github_url, settings.forge_repository, token, limit_seconds=limit))
     if settings.gitea_url is None:
         raise not_set("gitea_url", "where Gitea is served")
+    from controller.reports.gitea import Gitea
+
     token = _required_token(settings, "gitea_token")
     return ForgeChannel(Gitea(settings.gitea_url, settings.forge_repository, token, limit_seconds=limit))
 

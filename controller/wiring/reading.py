@@ -8,7 +8,7 @@ from pathlib import Path
 
 from controller import __version__
 from controller.core.recall import remember
-from controller.errors import Problem
+from controller.errors import DeclarationError, Problem, RepositoryError
 from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
 from controller.model.declaration import Declaration
@@ -19,6 +19,7 @@ from controller.repository.blobs import BlobCache
 from controller.repository.declare import load, validate
 from controller.repository.tree import DirectoryTree
 from controller.runtime.clock import SystemClock
+from controller.runtime.looking import Lookout
 from controller.runtime.watching import Watcher
 from controller.settings import Settings
 from controller.wiring.parts import DeclaredSources, pace_of, repository_of
@@ -48,31 +49,28 @@ def recorded_history(settings: Settings, *, required: bool = False) -> History:
         ledger.close()
 
 
-def look_at_live(settings: Settings, at: datetime | None = None) -> Snapshot:
-    """Return what the daemon would judge now.
+def look(settings: Settings, path: Path | None = None, at: datetime | None = None) -> Snapshot:
+    """Return what the daemon would judge now, or at ``at``; with ``path``, if the head were what that folder declares.
 
-    Raises SettingsError, RepositoryError, LedgerError, and DeclarationError where the head is refused.
+    Raises SettingsError, RepositoryError, LedgerError, and DeclarationError where the head or the folder is refused.
     """
     now = at or SystemClock().now()
-    repository = repository_of(settings)
-    head = repository.fetch(None)
-    declaration = repository.load(head.revision)
-    standing = Standing(head=head.revision, in_force=head.revision, confirmed_at=now)
-    return _snapshot(settings, declaration, standing, now)
-
-
-def look_at_folder(settings: Settings, path: Path, at: datetime | None = None) -> Snapshot:
-    """Return what the daemon would judge if the branch's head were what the folder declares.
-
-    Raises DeclarationError, RepositoryError, LedgerError.
-    """
-    now = at or SystemClock().now()
-    declaration = load(DirectoryTree(path), BlobCache())
-    return _snapshot(settings, declaration, Standing(head=FOLDER, in_force=FOLDER, confirmed_at=now), now)
-
-
-def _snapshot(settings: Settings, declaration: Declaration, standing: Standing, now: datetime) -> Snapshot:
     history = recorded_history(settings)
+    if path is not None:
+        declaration = load(DirectoryTree(path), BlobCache())
+        return _snapshot(settings, declaration, Standing(head=FOLDER, in_force=FOLDER, confirmed_at=now), history, now)
+    sighting = Lookout(repository_of(settings), Metrics(__version__)).look(history, (), now)
+    standing = sighting.standing
+    if standing.unreachable is not None:
+        raise RepositoryError(standing.unreachable)
+    if standing.problems or sighting.declaration is None:
+        raise DeclarationError(standing.problems)
+    return _snapshot(settings, sighting.declaration, standing, history, now)
+
+
+def _snapshot(
+    settings: Settings, declaration: Declaration, standing: Standing, history: History, now: datetime
+) -> Snapshot:
     sources = DeclaredSources(settings, read_only=True).open(declaration)
     watcher = Watcher(settings.source_timeout, Metrics(__version__))
     listed = watcher.watch(sources, {}, frozenset(), now)
@@ -87,4 +85,5 @@ def _snapshot(settings: Settings, declaration: Declaration, standing: Standing, 
         poll_interval=pace.poll_interval,
         stale_after=pace.stale_after,
         write_limit=pace.source_limit,
+        observe_only=pace.observe_only,
     )

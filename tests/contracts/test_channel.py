@@ -196,13 +196,14 @@ def test_a_server_that_says_nothing_costs_no_more_than_the_limit(
     assert in_doubt <= (caught.in_doubt or world.channel.name == "notes")
 
 
+@pytest.mark.parametrize("in_doubt", [False, True])
 @pytest.mark.parametrize("world", SERVED, indirect=True)
-def test_a_server_that_is_not_there_is_a_delay(world: World, closed_port: int) -> None:
+def test_a_server_that_is_not_there_is_a_delay(world: World, closed_port: int, *, in_doubt: bool) -> None:
     """
-    A refused connection is told as a delay, without doubt where nothing can have arrived.
+    A refused connection brings no doubt where nothing can have arrived, and takes none away.
     """
-    caught = failure_at(world, closed_port, in_doubt=False)
-    assert not caught.in_doubt
+    caught = failure_at(world, closed_port, in_doubt=in_doubt)
+    assert caught.in_doubt == (in_doubt and world.channel.name != "notes")
 
 
 @pytest.mark.parametrize("world", SERVED, indirect=True)

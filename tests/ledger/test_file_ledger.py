@@ -16,7 +16,19 @@ from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
 from controller.ledger.sqlite import open_engine
 from controller.model.entries import ClusterConverged, SoakCredited
-from tests.ledger.builders import DAY, GIT, MINUTE, NOON, SLACK, a_head, a_reply, a_rollout, a_start, a_status
+from tests.ledger.builders import (
+    DAY,
+    GIT,
+    MINUTE,
+    NOON,
+    SLACK,
+    a_head,
+    a_reply,
+    a_request,
+    a_rollout,
+    a_start,
+    a_status,
+)
 
 
 @pytest.fixture
@@ -179,6 +191,28 @@ def test_channels_deliver_while_the_cycle_records(ledger: OpenLedger) -> None:
 
     assert dict.fromkeys(channels, keys) == told
     assert 50 == len(list(ledger.read()))
+
+
+def test_people_ask_while_the_cycle_records(ledger: OpenLedger, path: Path) -> None:
+    """
+    Two programs that write at once wait for each other: neither is refused, and nothing of either is lost.
+    """
+    people = open_ledger(path, create=False)
+    asked: list[int] = []
+
+    def ask_often() -> None:
+        asked.extend(people.ask(a_request()) for _ in range(100))
+
+    asking = Thread(target=ask_often)
+    asking.start()
+    for number in range(100):
+        ledger.record([ClusterConverged(number, "eu/a")], NOON)
+    asking.join(60)
+    people.close()
+
+    assert 100 == len(asked)
+    assert asked == [request.id for request in ledger.requests()]
+    assert 100 == len(list(ledger.read()))
 
 
 def test_every_commit_is_synced_and_readers_do_not_stop_the_writer(ledger: OpenLedger, behind: Connection) -> None:

@@ -6,11 +6,13 @@ Whatever happens once or several times in a row, in the end everything was said,
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
 import pytest
 
-from controller.ledger.memory import MemoryLedger
+from controller.ledger.opened import OpenLedger
+from controller.ledger.opening import IN_MEMORY, open_ledger
 from controller.model.outbox import Body, Delivery, StatusState
 from controller.ports import Channel
 from controller.reports.github import GitHub
@@ -47,9 +49,27 @@ class Story:
     calls: int
     """How many calls it takes on a good day."""
     clock: SteppedClock
-    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    ledger_at: str = IN_MEMORY
+    ledger: OpenLedger = field(init=False)
     outcomes: list[str] = field(default_factory=list)
     killed_after_call: int | None = None
+
+    def __post_init__(self) -> None:
+        """Open the ledger."""
+        self.keep_ledger_at(self.ledger_at)
+
+    def keep_ledger_at(self, place: str) -> None:
+        """Open the ledger at a place and take its lease."""
+        self.ledger_at = place
+        self.ledger = open_ledger(place)
+        assert self.ledger.acquire("test", self.clock.now())
+
+    def restart(self) -> Courier:
+        """What a new process has: the same ledger, opened anew where it is on disk, and a new channel."""
+        if self.ledger_at != IN_MEMORY:
+            self.ledger.close()
+            self.keep_ledger_at(self.ledger_at)
+        return self.courier()
 
     def courier(self, channel: Channel | None = None) -> Courier:
         """A courier as a new process has it."""
@@ -133,10 +153,13 @@ def story(request: pytest.FixtureRequest) -> Iterator[Story]:
     clock = SteppedClock()
     if request.param == "slack":
         with FakeSlack(clock=clock.manual) as slack:
-            yield slack_story(slack, clock)
+            story = slack_story(slack, clock)
+            yield story
     else:
         with FakeGitHub(mutation_interval_seconds=1.0, clock=clock.manual) as github:
-            yield github_story(github, clock)
+            story = github_story(github, clock)
+            yield story
+    story.ledger.close()
 
 
 def too_many(server: FakeServer, times: int) -> None:
@@ -178,7 +201,7 @@ def test_trouble_at_any_call_loses_and_repeats_nothing(story: Story, trouble: st
     story.tell(step)
 
     assert story.expected == story.said()
-    assert [] == story.ledger.outbox.dropped_messages
+    assert "refused" not in story.outcomes
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -248,10 +271,14 @@ def test_a_good_day_meets_no_limit(story: Story) -> None:
 
 
 @pytest.mark.parametrize("message", range(1, 5))
-def test_a_process_killed_after_a_call_says_nothing_twice(story: Story, message: int) -> None:
+@pytest.mark.parametrize("ledger_at", [IN_MEMORY, "ledger"])
+def test_a_process_killed_after_a_call_says_nothing_twice(
+    story: Story, message: int, ledger_at: str, tmp_path: Path
+) -> None:
     """
     Taken outside and not yet noted in the ledger: the next process looks, and finds it.
     """
+    story.keep_ledger_at(ledger_at if ledger_at == IN_MEMORY else str(tmp_path / ledger_at))
     story.killed_after_call = message
     couriers = [story.courier()]
 
@@ -259,7 +286,7 @@ def test_a_process_killed_after_a_call_says_nothing_twice(story: Story, message:
         try:
             return couriers[-1].step()
         except Killed:
-            couriers.append(story.courier())
+            couriers.append(story.restart())
             return 0.0
 
     story.tell(step)
@@ -296,7 +323,7 @@ def test_a_process_killed_before_a_call_loses_nothing(story: Story, message: int
         try:
             wait = couriers[-1].step()
         except Killed:
-            couriers.append(story.courier())
+            couriers.append(story.restart())
             return 2.0  # a restart takes longer than the pause between two messages
         return None if wait is None else max(wait, 2.0)
 

@@ -161,6 +161,15 @@ def test_values_are_counted() -> None:
     assert not read.whole
 
 
+def test_documents_are_counted() -> None:
+    """
+    Thousands of objects in one file are a generator's mistake.
+    """
+    read = read_file("f", b"a: 1\n---\n" * 2_001)
+
+    assert "f:4001: (file): found too many documents, expected at most 2000 in one file" == str(read.problems[0])
+
+
 @given(st.binary(max_size=300) | st.text(alphabet="ab:-[]{}&*!#'\"|>%@`,? \n\t~<", max_size=80).map(str.encode))
 def test_no_content_makes_reading_fail(content: bytes) -> None:
     """

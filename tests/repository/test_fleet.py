@@ -127,14 +127,17 @@ def test_a_mistake_is_told_where_it_stands(files: FleetFiles, spec: str, line: i
     assert [("fleet.yaml", line, field, found)] == [(it.file, it.line, it.field, it.found) for it in problems]
 
 
-@pytest.mark.parametrize("path", ["../other/clusters.yaml", "/etc/passwd", "a/../../b", ".git/config", "./..", "."])
+@pytest.mark.parametrize(
+    "path", ["../a", "/etc/passwd", "a/../../b", ".git/config", "./..", ".", "':!a'", "':(top)a'", "a*", "-r"]
+)
 def test_an_inventory_stays_inside_the_repository(files: FleetFiles, path: str) -> None:
     """
-    No path leads out, whatever it names.
+    No path leads out, whatever it names, and none means more to Git than a path.
     """
     problems = files.write("fleet.yaml", FLEET.replace("simulation/clusters.yaml", path)).problems()
 
-    assert [("spec.sources[0].inventory", f"'{path}'")] == [(it.field, it.found) for it in problems]
+    found = "'" + path.strip("'") + "'"
+    assert [("spec.sources[0].inventory", found)] == [(it.field, it.found) for it in problems]
 
 
 def test_a_path_may_be_written_in_more_than_one_way(files: FleetFiles) -> None:

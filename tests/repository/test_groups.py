@@ -303,3 +303,16 @@ def test_all_mistakes_of_all_files_are_told_at_once_and_in_order(files: FleetFil
         ("groups/prod.yaml", 10, "spec.windows[1].timezone"),
         ("groups/prod.yaml", 11, "spec.strategy.deadline"),
     ] == [(problem.file, problem.line, problem.field) for problem in files.problems()]
+
+
+@pytest.mark.parametrize(
+    "spec", ["acknowledge: [prod-{}7]", "health: {{samples: {}1}}", "strategy: {{failureBudget: {}1%}}"]
+)
+def test_numbers_of_absurd_length_are_refused(files: FleetFiles, spec: str) -> None:
+    """
+    Digits without end are no number: told in short, and never converted.
+    """
+    told = files.group(f"  {spec.format('0' * 5000)}\n").told()
+
+    assert 1 == len(told)
+    assert "…', expected " in told[0]

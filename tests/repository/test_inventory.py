@@ -9,6 +9,7 @@ from controller.model.inventory import Fault, FaultKind, SimulatedCluster
 from controller.model.places import Place
 from controller.model.versions import KafkaVersion
 from controller.repository.catalog import built_in_catalog
+from controller.repository.declare import validate
 from tests.builders_repository import FleetFiles
 
 HEAD = "apiVersion: wavefleet.io/v1\nkind: Inventory\nspec:\n"
@@ -197,3 +198,18 @@ def test_a_fault_may_begin_at_once(files: FleetFiles) -> None:
     files.inventory("  faults: [{cluster: bulk-0001, kind: unreachable, at: 0s}]\n")
 
     assert timedelta(0) == files.load().inventories["try"].faults[0].at
+
+
+def test_faults_together_name_a_bounded_number_of_clusters(files: FleetFiles) -> None:
+    """
+    Patterns are expanded, so their products are bounded too.
+    """
+    rows = '    - {cluster: "*", kind: stuck}\n' * 6
+    files.write(
+        "simulation/clusters.yaml",
+        f'{HEAD}  clusters: [{{generate: {{count: 200000, name: "x{{n}}"}}, kafkaVersion: 4.2.1}}]\n  faults:\n{rows}',
+    )
+
+    problems = validate(files.tree())
+
+    assert [(11, "spec.faults[5].cluster")] == [(problem.line, problem.field) for problem in problems]

@@ -1,149 +1,29 @@
-"""The couriers: order, doubt, waiting and shutting down, with a channel that does as it is told."""
+"""One courier: order, doubt, waiting and dropping, with a channel that does as it is told."""
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
 import pytest
 
 from controller.errors import LedgerError, ReportDelayed, ReportRefused
-from controller.ledger.memory import MemoryLedger
-from controller.model.outbox import Body, Delivery
+from controller.model.outbox import Delivery
 from controller.runtime.delivery import (
     BACKOFF_SECONDS,
     BACKOFF_SECONDS_MAX,
-    IDLE_SECONDS,
     RETRY_AFTER_JITTER_SECONDS,
     RETRY_AFTER_SECONDS_MAX,
     Courier,
-    DeliveryLoop,
-    Desk,
     seconds_before_retry,
 )
 from tests.builders import NOON
-from tests.reports.messages import OTHER_REVISION, SteppedClock, a_head, a_message, a_reply, a_status, carry_all
-
-LIMIT_SECONDS = 20.0
-
-
-@dataclass
-class ScriptedChannel:
-    """Takes what it is given, but for the errors that stand in its script, one a call."""
-
-    name: str = "slack"
-    script: list[Exception] = field(default_factory=list)
-    taken: list[str] = field(default_factory=list)
-    """Keys, in order."""
-    offered: list[Delivery] = field(default_factory=list)
-
-    def check(self) -> str:
-        """Say something."""
-        return "scripted"
-
-    def deliver(self, delivery: Delivery) -> str:
-        """Take a message, unless the script has an error left."""
-        self.offered.append(delivery)
-        if self.script:
-            raise self.script.pop(0)
-        self.taken.append(delivery.message.key)
-        return f"reference-of-{delivery.message.key}"
-
-
-@dataclass
-class PacedScript(ScriptedChannel):
-    """Wants a pause between two messages."""
-
-    seconds_between: float = 2.0
-
-
-@dataclass
-class JoiningScript(ScriptedChannel):
-    """Takes several at once; refuses the whole where one of them is refused."""
-
-    most_together: int = 3
-    refused: frozenset[str] = frozenset()
-    batches: list[tuple[str, ...]] = field(default_factory=list)
-
-    def deliver(self, delivery: Delivery) -> str:
-        """Take one, unless it is one of the refused."""
-        return self.deliver_together([delivery])
-
-    def deliver_together(self, deliveries: Sequence[Delivery]) -> str:
-        """Take all or none."""
-        keys = tuple(delivery.message.key for delivery in deliveries)
-        self.batches.append(keys)
-        if self.script:
-            raise self.script.pop(0)
-        if self.refused & set(keys):
-            raise ReportRefused("one of them is impossible")
-        self.taken += keys
-        return "together"
-
-
-@dataclass
-class HangingChannel:
-    """Holds the first message in hand until it is let go."""
-
-    name: str = "hanging"
-    entered: threading.Event = field(default_factory=threading.Event)
-    let_go: threading.Event = field(default_factory=threading.Event)
-
-    def check(self) -> str:
-        """Say something."""
-        return "hanging"
-
-    def deliver(self, delivery: Delivery) -> str:
-        """Wait, then take it."""
-        self.entered.set()
-        self.let_go.wait(LIMIT_SECONDS)
-        return delivery.message.key
-
-
-@dataclass
-class Post:
-    """A ledger's outbox, a clock and what was counted."""
-
-    clock: SteppedClock = field(default_factory=SteppedClock)
-    ledger: MemoryLedger = field(default_factory=MemoryLedger)
-    counted: list[tuple[str, str]] = field(default_factory=list)
-    may_deliver: bool = True
-
-    @property
-    def desk(self) -> Desk:
-        """What couriers work with here."""
-        return Desk(
-            outbox=self.ledger.outbox,
-            clock=self.clock,
-            observe=lambda system, outcome, _seconds: self.counted.append((system, outcome)),
-            may_deliver=lambda: self.may_deliver,
-            chance=Random(7),
-        )
-
-    def queue(self, *keys: str, channel: str = "slack", body: Body | None = None) -> None:
-        """Queue a message for each key."""
-        messages = [a_message(body or a_reply(key), key, channel) for key in keys]
-        self.ledger.queue(messages, 0, self.clock.now())
-
-    def dropped(self) -> list[tuple[str, str]]:
-        """Keys and reasons of what was dropped."""
-        return [(message.key, why) for message, why in self.ledger.outbox.dropped_messages]
+from tests.reports.messages import a_head, a_reply, carry_all
+from tests.runtime.scripted import JoiningScript, PacedScript, Post, ScriptedChannel
 
 
 @pytest.fixture
 def post() -> Post:
     """An empty outbox at noon."""
     return Post()
-
-
-def await_true(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds; fail after the limit."""
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
 
 
 def test_messages_go_out_oldest_first_and_are_kept_by_reference(post: Post) -> None:
@@ -384,117 +264,3 @@ def test_a_ledger_that_fails_after_the_call_leaves_the_message_in_doubt(post: Po
     Courier(again, post.desk).step()
 
     assert [True] == [delivery.in_doubt for delivery in again.offered]
-
-
-def test_drain_delivers_what_is_due_and_says_whether_something_waits(post: Post) -> None:
-    """
-    A program that ends after one cycle sends what it can, channel by channel, and learns what it could not.
-    """
-    good, down = ScriptedChannel("good"), ScriptedChannel("down", [ReportDelayed("down", retry_after_seconds=60)])
-    post.queue("a", "b", channel="good")
-    post.queue("c", channel="down")
-
-    assert not DeliveryLoop([down, good], post.desk).drain(5.0)
-    assert ["a", "b"] == good.taken
-    post.clock.manual.advance(120)
-    assert DeliveryLoop([down, good], post.desk).drain(5.0)
-    assert ["c"] == down.taken
-
-
-@pytest.fixture
-def running() -> Iterator[Callable[[DeliveryLoop], DeliveryLoop]]:
-    """Starts loops and stops them at the end."""
-    started: list[DeliveryLoop] = []
-
-    def start(loop: DeliveryLoop) -> DeliveryLoop:
-        loop.start()
-        started.append(loop)
-        return loop
-
-    yield start
-    for loop in started:
-        loop.stop(LIMIT_SECONDS)
-
-
-Starter = Callable[[DeliveryLoop], DeliveryLoop]
-
-
-def test_a_thread_wakes_up_when_something_was_queued(post: Post, running: Starter) -> None:
-    """
-    Queued and woken, a message goes out at once, long before the idle look.
-    """
-    channel = ScriptedChannel()
-    loop = running(DeliveryLoop([channel], post.desk))
-    began = time.monotonic()
-    post.queue("a")
-    loop.wake()
-    await_true(lambda: channel.taken == ["a"])
-
-    assert time.monotonic() - began < IDLE_SECONDS
-
-
-def test_a_channel_that_hangs_does_not_hold_up_the_others(post: Post, running: Starter) -> None:
-    """
-    Each channel has its own thread.
-    """
-    hanging, other = HangingChannel(), ScriptedChannel()
-    post.queue("a", channel="hanging")
-    post.queue("b")
-    loop = running(DeliveryLoop([hanging, other], post.desk))
-    assert hanging.entered.wait(LIMIT_SECONDS)
-    await_true(lambda: other.taken == ["b"])
-
-    hanging.let_go.set()
-    assert loop.stop(LIMIT_SECONDS)
-
-
-def test_stop_lets_the_call_in_hand_end(post: Post, running: Starter) -> None:
-    """
-    A message in hand is delivered and recorded; the next one stays queued for the next start.
-    """
-    channel = HangingChannel()
-    post.queue("a", "b", channel="hanging")
-    loop = running(DeliveryLoop([channel], post.desk))
-    assert channel.entered.wait(LIMIT_SECONDS)
-    threading.Timer(0.05, channel.let_go.set).start()
-
-    assert loop.stop(LIMIT_SECONDS)
-    assert "a" == post.ledger.outbox.reference("hanging", "a")
-    waiting = post.ledger.outbox.due("hanging", post.clock.now())
-    assert waiting is not None
-    assert ("b", False) == (waiting.message.key, waiting.in_doubt)
-
-
-def test_stop_does_not_wait_longer_than_its_limit(post: Post, running: Starter) -> None:
-    """
-    A call that does not end is left behind, and said so; its message is in doubt.
-    """
-    channel = HangingChannel()
-    post.queue("a", channel="hanging")
-    loop = running(DeliveryLoop([channel], post.desk))
-    assert channel.entered.wait(LIMIT_SECONDS)
-    began = time.monotonic()
-
-    assert not loop.stop(0.05)
-    assert time.monotonic() - began < LIMIT_SECONDS / 2
-    waiting = post.ledger.outbox.due("hanging", post.clock.now())
-    assert waiting is not None
-    assert waiting.in_doubt
-    channel.let_go.set()
-
-
-def test_a_failing_ledger_does_not_end_the_thread(post: Post, running: Starter) -> None:
-    """
-    A lease lost in between is waited out; when it is there again, delivery goes on.
-    """
-    channel = ScriptedChannel()
-    post.queue("a", body=a_status(revision=OTHER_REVISION))
-    post.ledger.release()
-    loop = running(DeliveryLoop([channel], post.desk))
-    post.ledger.acquire("the same", NOON)
-
-    def woken_and_taken() -> bool:
-        loop.wake()
-        return channel.taken == ["a"]
-
-    await_true(woken_and_taken)

@@ -6,6 +6,7 @@ only a person can lift. Then people lift everything: each cluster must end up on
 
 from datetime import timedelta
 
+from controller.model.declaration import Declaration
 from controller.model.outbox import StatusState
 from controller.model.plan import GroupView, Plan
 from controller.model.verdict import HoldReason
@@ -87,9 +88,19 @@ def come_to_rest(play: Play) -> None:
     assert play.plan is not None, "a play that rests has a plan"
     waiting = {view.name for view in play.plan.groups if not is_done(view)}
     held = {view.name for view in play.plan.groups if waits_for_person(play.plan, view)}
-    ordered = {view.name for view in play.plan.groups if _reasons(view) & {HoldReason.GROUP_ORDER}}
+    ordered = {view.name for view in play.plan.groups if HoldReason.GROUP_ORDER in _reasons(view)}
+    held |= {name for name in ordered if _waits_in_vain(play.plan, play.declaration, name)}
     if waiting - held - ordered or (ordered & waiting and not held):
         raise PromiseBroken(f"ends: {sorted(waiting - held)} wait for nobody: {_told(play)}")
+
+
+def _waits_in_vain(plan: Plan, declaration: Declaration, name: str) -> bool:
+    """Tell whether a group goes after one that has no clusters, or declares less: only a commit changes that."""
+    group = declaration.group(name)
+    assert group is not None, name
+    views = {view.name: view for view in plan.groups}
+    others = [other for other in declaration.groups if other.name in group.after]
+    return any(views[other.name].of == 0 or other.target < group.target for other in others)
 
 
 def is_done(view: GroupView) -> bool:
@@ -116,13 +127,17 @@ def end(play: Play, trouble: Trouble) -> None:
             trouble.lift_everything()
         play.pass_time()
         play.cycle()
-        quiet = quiet + 1 if play.plan is not None and all(_is_over(view) for view in play.plan.groups) else 0
+        plan = play.plan
+        quiet = quiet + 1 if plan is not None and all(_is_over(view, plan) for view in plan.groups) else 0
         if quiet > 2:
             return
     raise PromiseBroken(f"ends: no end after {CYCLES_TO_END_MAX} cycles without any hold: {_told(play)}")
 
 
-def _is_over(view: GroupView) -> bool:
+def _is_over(view: GroupView, plan: Plan) -> bool:
+    """Tell whether a group is done, but for clusters that cannot move, and groups that wait for such."""
+    if HoldReason.GROUP_ORDER in _reasons(view):
+        return any(_reasons(other) & FOR_GOOD for other in plan.groups)
     stuck = {hold.cluster for hold in view.holds if hold.reason in FOR_GOOD}
     return is_done(view) or (view.in_flight == 0 and view.done + len(stuck) >= view.of)
 
@@ -132,6 +147,6 @@ def _told(play: Play) -> str:
     if plan is None:
         return "no plan"
     return "\n  ".join(
-        ["", *(view.sentence for view in plan.groups)]
+        ["", *(f"{view.done}+{view.in_flight} of {view.of}: {view.sentence}" for view in plan.groups)]
         + [f"{view.name}: {hold.reason} {hold.cluster}: {hold.detail}" for view in plan.groups for hold in view.holds]
     )

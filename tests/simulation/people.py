@@ -10,6 +10,7 @@ from controller.model.requests import FLEET, Command
 from tests.builders import HOUR, MINUTE, release
 from tests.builders_core import a_freeze, a_hold, a_size, a_window, approval_of
 from tests.simulation.play import Play
+from tests.simulation.scene import claims
 from tests.simulation.world import GROUPS, TARGETS, Written, some_group, some_waves
 
 NONSENSE = (Problem("groups/prod.yaml", 3, "spec.kafkaVersion", "'4.three'", "a release such as 4.3.1"),)
@@ -88,11 +89,20 @@ class People:
             case _ if head is not None:
                 self.play.ask(Command.RESUME, FLEET, revision=head[:10])
 
+    def go_on(self) -> None:
+        """Resume the fleet, and accept the head as it is."""
+        self.written.halted = False
+        self.play.ask(Command.RESUME, FLEET)
+        head = self.play.repository.head
+        if head is not None:
+            self.play.ask(Command.RESUME, FLEET, revision=head[:10])
+
     def lift_everything(self) -> None:
         """Lift every hold that stands in Git."""
         for name, group in self.written.groups.items():
             self.written.groups[name] = replace(
                 group,
+                after=tuple(each for each in group.after if self._can_wait_for(group, each)),
                 halted=False,
                 holds=(),
                 windows=(),
@@ -104,6 +114,14 @@ class People:
         self.written.blocked.clear()
         self.written.halted = False
         self.written.commit()
+
+    def _can_wait_for(self, group: ClusterGroup, name: str) -> bool:
+        """Tell whether ``group`` can go after the group ``name`` at all: it has clusters, and declares no less."""
+        other = self.written.groups.get(name)
+        if other is None or other.target < group.target:
+            return False
+        clusters = self.play.fleet.clusters.values()
+        return any(each.listed and claims(other, each.name, each.labels) for each in clusters)
 
     def _bump(self, name: str, group: ClusterGroup) -> ClusterGroup:
         del name

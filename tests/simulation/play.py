@@ -13,7 +13,7 @@ import structlog
 from controller.core.recall import remember
 from controller.errors import LeaseLost, LedgerError, RepositoryError
 from controller.model.declaration import Declaration
-from controller.model.entries import ClusterStarted, RevisionSeen, StartWithdrawn
+from controller.model.entries import ClusterStarted, Entry, RevisionSeen, RolloutEnded, StartWithdrawn
 from controller.model.history import History
 from controller.model.observation import ObservedCluster
 from controller.model.plan import Plan, Start
@@ -112,6 +112,11 @@ class Play:
             if self.cycles % FOLD_EVERY == 0:
                 self.check_fold()
 
+    @property
+    def declaration(self) -> Declaration:
+        """What is in force."""
+        return self.repository.load(self.book.in_force)
+
     def check_fold(self) -> None:
         """Compare what the process remembers with a fold of the whole ledger."""
         folded = remember(History(), self.ledger.memory.read())
@@ -164,8 +169,10 @@ class Play:
         scene = Scene(
             now, declaration, trusted, self._seen(), unreachable, entries, self.poll, plan, self.fleet.clusters
         )
-        self._count(scene)
-        check(self.book, scene)
+        check(self.book, scene, self._count)
+        if plan is not None:
+            held = [hold for view in plan.groups for hold in view.holds] + list(plan.holds)
+            self.reached.holds.update(hold.reason.value for hold in held)
         self._scene = (now, declaration, trusted)
 
     def _seen(self) -> Mapping[str, ObservedCluster]:
@@ -182,19 +189,14 @@ class Play:
         if not isinstance(last, ClusterStarted) or (last.target, last.token) != (start.target, start.token):
             raise PromiseBroken(f"record-first: {start.cluster} is written, recorded is {last}")
 
-    def _count(self, scene: Scene) -> None:
-        for entry in scene.entries:
-            self.reached.entries[type(entry).__name__] += 1
-            self.reached.transitions.update(_moves(self.book, entry))
-            outcome = getattr(entry, "outcome", None)
-            if outcome is not None:
-                self.reached.outcomes[str(outcome)] += 1
-        if scene.plan is not None:
-            held = [hold for view in scene.plan.groups for hold in view.holds] + list(scene.plan.holds)
-            self.reached.holds.update(hold.reason.value for hold in held)
+    def _count(self, book: Book, entry: Entry) -> None:
+        self.reached.entries[type(entry).__name__] += 1
+        self.reached.transitions.update(_moves(book, entry))
+        if isinstance(entry, RolloutEnded):
+            self.reached.outcomes[entry.outcome] += 1
 
 
-def _moves(book: Book, entry: object) -> Iterator[str]:
+def _moves(book: Book, entry: Entry) -> Iterator[str]:
     rollout = book.rollouts.get(getattr(entry, "rollout", None) or 0)
     cluster = getattr(entry, "cluster", None)
     if rollout is not None and isinstance(cluster, str) and cluster in rollout.clusters:

@@ -25,10 +25,14 @@ class PromiseBroken(AssertionError):
 Rule = Callable[[Book, Scene, e.Entry], Iterator[str]]
 
 
-def check(book: Book, scene: Scene) -> None:
-    """Take one cycle into ``book``; raises PromiseBroken for the first entry that breaks a promise."""
+def check(book: Book, scene: Scene, note: Callable[[Book, e.Entry], None] = lambda _, __: None) -> None:
+    """Take one cycle into ``book``; raises PromiseBroken for the first entry that breaks a promise.
+
+    ``note`` is shown each entry with the book as it stands before.
+    """
     book.look(scene)
     for entry in scene.entries:
+        note(book, entry)
         for promise, rule in RULES.items():
             for why in rule(book, scene, entry):
                 raise PromiseBroken(f"{promise}: {why}: {entry}")
@@ -291,8 +295,9 @@ def record_first(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
         yield from _failed_for_a_reason(book, scene, entry)
     if isinstance(entry, e.RolloutEnded) and entry.outcome is Outcome.CONVERGED:
         states = {note.state for note in book.rollouts[entry.rollout].clusters.values()}
-        if states != {"soaked"}:
-            yield f"ended converged with {states or 'nobody'}"
+        elsewhere = _elsewhere(book, scene, entry.group)
+        if states - {"soaked"} or (not states and elsewhere):
+            yield f"ended converged with {states or f'nobody, while {elsewhere} do not run it'}"
 
 
 def _failed_for_a_reason(book: Book, scene: Scene, entry: e.ClusterFailed) -> Iterator[str]:
@@ -312,14 +317,18 @@ def told_truly(book: Book, scene: Scene) -> Iterator[str]:
     if scene.plan is None:
         return
     for view in scene.plan.groups:
-        group = scene.group(view.name)
-        assert group is not None, view
-        if view.state is StatusState.SUCCESS:
-            members = [name for name, labels in book.labels.items() if claims(group, name, labels)]
-            elsewhere = [name for name in members if not runs(scene.reading(name), group.target)]
-            alone = [name for name in elsewhere if not _is_claimed_twice(book, scene, name)]
-            if alone:
-                yield f"{view.name} is called a success while {alone} do not run {group.target}"
+        elsewhere = _elsewhere(book, scene, view.name)
+        if view.state is StatusState.SUCCESS and elsewhere:
+            yield f"{view.name} is called a success while {elsewhere} do not run {view.target}"
+
+
+def _elsewhere(book: Book, scene: Scene, name: str) -> list[str]:
+    """Return the clusters that a group alone claims and that were not seen on its target."""
+    group = scene.group(name)
+    assert group is not None, name
+    members = [each for each, labels in book.labels.items() if claims(group, each, labels)]
+    elsewhere = [each for each in members if not runs(scene.reading(each), group.target)]
+    return [each for each in elsewhere if not _is_claimed_twice(book, scene, each)]
 
 
 def _is_claimed_twice(book: Book, scene: Scene, name: str) -> bool:

@@ -32,16 +32,17 @@ class Trouble:
         self.write_trouble = random.choice((0.0, 0.05, 0.3))
         play.fleet.write_fault = self._write_fault
         self._weighted: list[tuple[int, Callable[[], None]]] = [
-            (8, self.people.acknowledge),
+            (10, self.people.acknowledge),
             (6, self.people.edit),
-            (3, self.people.command),
-            (2, self.people.mend_head),
+            (2, self.people.command),
+            (3, self.people.go_on),
+            (3, self.people.mend_head),
             (6, self.sicken),
-            (10, self.heal),
+            (8, self.heal),
             (3, self.change_operator),
             (4, self.blind),
             (3, self.lose_source),
-            (5, self.find_sources),
+            (8, self.find_sources),
             (1, self.serve_stale),
             (2, self.vanish),
             (3, self.come_back),
@@ -51,7 +52,7 @@ class Trouble:
             (1, self.own),
             (1, self.show_twice),
             (2, self.cut_remote),
-            (3, self.mend_remote),
+            (6, self.mend_remote),
             (1, self.rewrite),
             (1, self.commit_nonsense),
             (1, self.sleep),
@@ -62,13 +63,18 @@ class Trouble:
 
     def strike(self) -> None:
         """Let something happen, or nothing."""
-        if self.random.random() < 0.45:
+        if self.random.random() < 0.4:
             weights = [weight for weight, _ in self._weighted]
             actions = [action for _, action in self._weighted]
             self.random.choices(actions, weights)[0]()
 
     def _some(self) -> Cluster:
-        return self.play.fleet.clusters[self.random.choice(sorted(self.play.fleet.clusters))]
+        """Return some cluster, mostly one that a running rollout has moved."""
+        rollouts = [each for each in self.play.book.rollouts.values() if each.outcome is None]
+        moved = {name for each in rollouts for name, note in each.clusters.items() if note.state != "pending"}
+        clusters = self.play.fleet.clusters
+        names = sorted(moved & clusters.keys()) if self.random.random() < 0.5 else []
+        return clusters[self.random.choice(names or sorted(clusters))]
 
     def sicken(self) -> None:
         """Let a cluster be unhealthy."""

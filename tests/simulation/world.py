@@ -114,7 +114,8 @@ def begin(random: Random, play: Play) -> Written:
         for number in range(random.choice((0, 1, 3, 5, 8, 10))):
             play.fleet.add(some_cluster(random, f"{name}-{number}", {"group": name}))
     if len(names) > 1 and random.random() < 0.4:
-        written.groups[names[1]] = replace(written.groups[names[1]], after=(names[0],))
+        first, second = sorted(names)[:2]
+        written.groups[second] = replace(written.groups[second], after=(first,))
     if random.random() < 0.3:
         _by_names(random, written)
     play.fleet.add(some_cluster(random, "stray", {"group": "nobody"}))

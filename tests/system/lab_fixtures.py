@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 LOOK_SECONDS = 0.3
 
 
-def require_kafka() -> None:
+def require_lab() -> None:
     """Skip (under CI fail) where no broker can be fetched or run."""
     require(shutil.which("java"), "real brokers need Java 17: install openjdk-17-jre-headless")
     require(shutil.which("mvn"), "real brokers are fetched by Maven: install maven")
@@ -32,7 +32,7 @@ def require_kafka() -> None:
 @contextmanager
 def lab_folder(directory: Path) -> Iterator[Path]:
     """A folder for one lab, which is stopped at the end, whatever happened."""
-    require_kafka()
+    require_lab()
     try:
         yield directory
     finally:

@@ -2,23 +2,23 @@
 
 import typer
 
-from controller import wiring
 from controller.cli.exits import Exit
 from controller.cli.options import Output, OutputOption
-from controller.cli.render import to_json
+from controller.cli.speech import say
 from controller.settings import Settings
 
 
 def check(*, output: OutputOption = Output.TEXT, settings: Settings) -> None:
     """Try the repository, its declaration, every source, the ledger and every channel."""
+    from controller.cli.render import to_json
+    from controller.wiring.checking import check_everything
+
     results = []
-    for result in wiring.check_everything(settings):
+    for result in check_everything(settings):
         results.append(result)
         if output is Output.TEXT:
-            typer.echo(f"{'ok     ' if result.problem is None else 'MISSING'} {result.name}: {result.sentence}")
+            say(f"{'ok     ' if result.problem is None else 'MISSING'} {result.name}: {result.sentence}")
     if output is Output.JSON:
-        typer.echo(
-            to_json([{"name": each.name, "ok": each.problem is None, "sentence": each.sentence} for each in results])
-        )
+        say(to_json([{"name": each.name, "ok": each.problem is None, "sentence": each.sentence} for each in results]))
     if any(result.problem is not None for result in results):
         raise typer.Exit(Exit.OUTSIDE)

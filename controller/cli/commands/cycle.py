@@ -1,27 +1,22 @@
 """``wavefleet cycle``: exactly one cycle, for schedulers other than our own and for a first look."""
 
-from typing import Annotated
-
 import typer
 
-from controller import wiring
-from controller.cli.exits import Exit, complain
-from controller.cli.options import Output, OutputOption
-from controller.cli.render import plan_json, plan_text, to_json
+from controller.cli.exits import Exit
+from controller.cli.options import FailOnHold, Output, OutputOption
+from controller.cli.speech import complain, say
 from controller.settings import Settings
 
 DELIVER_SECONDS = 60.0
 """How long messages may take to go out before the command leaves them to the next cycle."""
 
 
-def cycle(
-    *,
-    output: OutputOption = Output.TEXT,
-    fail_on_hold: Annotated[bool, typer.Option(help="Exit with 3 where something is held or halted.")] = False,
-    settings: Settings,
-) -> None:
+def cycle(*, output: OutputOption = Output.TEXT, fail_on_hold: FailOnHold = False, settings: Settings) -> None:
     """Run one cycle: observe, plan, record, apply, report."""
-    running = wiring.assemble(settings)
+    from controller.cli.render import is_held, plan_json, plan_text, to_json
+    from controller.wiring.running import assemble
+
+    running = assemble(settings)
     try:
         if not running.ledger.acquire(running.owner, running.clock.now()):
             complain(f"wavefleet: the ledger is held by {running.ledger.holder()}; nothing was done")
@@ -31,12 +26,14 @@ def cycle(
             complain("wavefleet: not every message could be delivered; they wait in the ledger")
     finally:
         running.close()
-    problems = running.controller.problems
-    for problem in problems:
-        complain(str(problem))
     if plan is not None:
-        typer.echo(to_json(plan_json(plan)) if output is Output.JSON else plan_text(plan))
-    if problems:
+        say(to_json(plan_json(plan)) if output is Output.JSON else plan_text(plan))
+    for problem in running.controller.problems:
+        complain(str(problem))
+    if running.controller.unreachable is not None:
+        complain(f"wavefleet: {running.controller.unreachable}")
+        raise typer.Exit(Exit.OUTSIDE)
+    if running.controller.problems:
         raise typer.Exit(Exit.WRONG_INPUT)
-    if plan is not None and fail_on_hold and (plan.holds or any(group.holds for group in plan.groups)):
+    if plan is not None and fail_on_hold and is_held(plan):
         raise typer.Exit(Exit.HELD)

@@ -6,18 +6,21 @@ from typing import Annotated
 
 import typer
 
-from controller import wiring
-from controller.cli.exits import Exit, complain
+from controller.cli.exits import Exit
+from controller.cli.speech import complain, say
 from controller.model.requests import FLEET, Command, Request
-from controller.runtime.clock import SystemClock
 from controller.settings import Settings
 
 LOOK_EVERY_SECONDS = 0.2
 
-_Scope = Annotated[str | None, typer.Argument(help="The group; without one the whole fleet.")]
-_Reason = Annotated[str, typer.Option(help="Why; it is recorded and shown wherever the halt is.")]
-_By = Annotated[str | None, typer.Option(help="Who says so.", show_default="the user of this machine")]
-_Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for the daemon to take it in; 0 does not wait.")]
+_Scope = Annotated[str | None, typer.Argument(help="The group; without one the whole fleet.", metavar="GROUP")]
+_Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; it is recorded and shown wherever the halt is.")]
+_By = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Who says so.", show_default="the user of this machine")
+]
+_Wait = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the daemon's answer; 0 does not wait.")
+]
 
 
 def halt(group: _Scope = None, *, reason: _Reason, by: _By = None, wait: _Wait = 180, settings: Settings) -> None:
@@ -30,9 +33,12 @@ def resume(
     group: _Scope = None,
     *,
     reason: _Reason = "resumed by command",
-    number: Annotated[int | None, typer.Option(min=1, help="Only this halt or quarantine, such as 7.")] = None,
+    number: Annotated[
+        int | None, typer.Option(metavar="NUMBER", min=1, help="Only this halt or quarantine, such as 7.")
+    ] = None,
     revision: Annotated[
-        str | None, typer.Option(help="Go on from this head after the branch's history was rewritten.")
+        str | None,
+        typer.Option(metavar="SHA", help="Go on from this head after the branch's history was rewritten."),
     ] = None,
     by: _By = None,
     wait: _Wait = 180,
@@ -55,11 +61,13 @@ def _request(
     number: int | None = None,
     revision: str | None = None,
 ) -> Request:
+    from controller.runtime.clock import SystemClock
+
     return Request(
         id=0,
         command=command,
         scope=scope,
-        by=by or getpass.getuser(),
+        by=by or _user(),
         reason=reason,
         at=SystemClock().now(),
         number=number,
@@ -67,19 +75,28 @@ def _request(
     )
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have a number and no name
+        return "an unnamed user"
+
+
 def _ask(settings: Settings, request: Request, wait: float) -> None:
-    ledger = wiring.existing_ledger(settings)
+    from controller.wiring.reading import existing_ledger
+
+    ledger = existing_ledger(settings)
     try:
         number = ledger.ask(request)
         if not wait:
-            typer.echo(f"recorded as request {number}; the daemon's next cycle takes it in")
+            say(f"recorded as request {number}; the daemon's next cycle takes it in")
             return
-        typer.echo(f"recorded as request {number}; waiting for the daemon's next cycle", err=True)
+        complain(f"recorded as request {number}; waiting for the daemon's next cycle")
         deadline = time.monotonic() + wait
         while time.monotonic() < deadline:
             answer = ledger.answer(number)
             if answer is not None:
-                typer.echo(answer)
+                say(answer)
                 if answer.startswith("nothing changed"):
                     raise typer.Exit(Exit.WRONG_INPUT)
                 return
@@ -87,6 +104,7 @@ def _ask(settings: Settings, request: Request, wait: float) -> None:
     finally:
         ledger.close()
     complain(
-        f"wavefleet: request {number} was not taken in within {wait:g} s; it stays recorded. Is the daemon running?"
+        f"wavefleet: request {number} was not taken in within {wait:g} s; it stays recorded, and the daemon's next "
+        "cycle takes it in. Is it running?"
     )
     raise typer.Exit(Exit.OUTSIDE)

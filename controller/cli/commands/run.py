@@ -2,21 +2,23 @@
 
 import signal
 
-from controller import wiring
 from controller.settings import Settings
-from controller.web.app import create_app
-from controller.web.server import WebServer
 
 
 def run(*, settings: Settings) -> None:
     """Run cycles until told to stop (SIGTERM or Ctrl-C), which ends after the cycle in hand."""
-    running = wiring.assemble(settings)
+    from controller.wiring.running import Pulse, assemble
+
+    running = assemble(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.daemon.stop())
     web = None
     try:
         if settings.listen is not None:
-            web = WebServer(create_app(wiring.Pulse(running)), settings.listen.host, settings.listen.port)
+            from controller.web.app import create_app
+            from controller.web.server import WebServer
+
+            web = WebServer(create_app(Pulse(running)), settings.listen.host, settings.listen.port)
             web.start()
         running.delivery.start()
         running.daemon.run(running.ledger, running.owner)

@@ -1,30 +1,39 @@
 """``wavefleet status``: how each group stands, as the last cycle recorded it. Needs nothing but the ledger."""
 
+import sys
 from typing import Annotated
 
 import typer
 
-from controller import wiring
-from controller.cli.exits import Exit, complain
-from controller.cli.options import Output, OutputOption
-from controller.cli.render import to_json
-from controller.cli.render_records import status_json, status_text
+from controller.cli.exits import Exit
+from controller.cli.options import FailOnHold, Output, OutputOption
+from controller.cli.speech import complain, say
 from controller.settings import Settings
 
 
 def status(
-    group: Annotated[str | None, typer.Argument(help="Only this group.")] = None,
+    group: Annotated[str | None, typer.Argument(help="Only this group.", metavar="GROUP")] = None,
     *,
     output: OutputOption = Output.TEXT,
-    fail_on_hold: Annotated[bool, typer.Option(help="Exit with 3 where something is held or halted.")] = False,
+    fail_on_hold: FailOnHold = False,
     settings: Settings,
 ) -> None:
     """Print the sentence of each group, and what holds it."""
-    groups = wiring.recorded_history(settings, required=True).groups
-    if group is not None and group not in groups:
-        complain(f"wavefleet: found no group called {group}, expected one of: {', '.join(sorted(groups)) or 'none'}")
+    from controller.cli.names import not_one
+    from controller.cli.render import to_json
+    from controller.cli.render_status import Shown, print_status, status_json, status_text
+    from controller.wiring.reading import recorded_history
+
+    history = recorded_history(settings, required=True)
+    if group is not None and group not in history.groups:
+        complain(f"wavefleet: {not_one('group', group, (), history.groups)}")
         raise typer.Exit(Exit.WRONG_INPUT)
-    shown = {name: state for name, state in sorted(groups.items()) if group in (None, name)}
-    typer.echo(to_json(status_json(shown)) if output is Output.JSON else status_text(shown))
-    if fail_on_hold and any(state.holds for state in shown.values()):
+    shown = Shown.of(history, group)
+    if output is Output.JSON:
+        say(to_json(status_json(shown)))
+    elif sys.stdout.isatty():
+        print_status(shown)
+    else:
+        say(status_text(shown))
+    if fail_on_hold and any(state.holds for state in shown.groups.values()):
         raise typer.Exit(Exit.HELD)

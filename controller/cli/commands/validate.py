@@ -5,40 +5,27 @@ from typing import Annotated
 
 import typer
 
-from controller import wiring
 from controller.cli.exits import Exit, exit_codes
 from controller.cli.options import Output, OutputOption
-from controller.cli.render import to_json
+from controller.cli.speech import say
 
 
 def validate(
-    path: Annotated[Path, typer.Argument(help="The folder that holds fleet.yaml.", show_default=".")] = Path(),
+    path: Annotated[
+        Path, typer.Argument(help="The folder that holds fleet.yaml.", metavar="PATH", show_default=".")
+    ] = Path(),
     *,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Check a fleet repository's files: fleet.yaml, releases.yaml, groups/*.yaml and the inventories they name."""
+    from controller.cli.render import problem_json, to_json
+    from controller.wiring.reading import problems_in
+
     with exit_codes():
-        problems = wiring.problems_in(path)
+        problems = problems_in(path)
     if output is Output.JSON:
-        typer.echo(
-            to_json(
-                [
-                    {
-                        "file": problem.file,
-                        "line": problem.line,
-                        "field": problem.field,
-                        "found": problem.found,
-                        "expected": problem.expected,
-                        "message": problem.message,
-                    }
-                    for problem in problems
-                ]
-            )
-        )
+        say(to_json([problem_json(problem) for problem in problems]))
     else:
-        for problem in problems:
-            typer.echo(str(problem))
-        if not problems:
-            typer.echo(f"{path}: valid")
+        say("\n".join(str(problem) for problem in problems) or f"{path}: valid")
     if problems:
         raise typer.Exit(Exit.WRONG_INPUT)

@@ -11,6 +11,11 @@ def settled(reading: Reading, *, in_flight: bool) -> Verdict:
     if not reading.settled:
         progress = f", {reading.progress}" if reading.progress else ""
         return Hold(HoldReason.CLUSTER_UNSETTLED, f"it is being changed{progress} (asked for {reading.wanted})")
+    if reading.highest != reading.release:
+        return Hold(
+            HoldReason.CLUSTER_UNSETTLED,
+            f"its brokers run {reading.release} to {reading.highest}, and nobody is rolling them; bring them together",
+        )
     if reading.wanted != reading.release:
         return Hold(
             HoldReason.CLUSTER_UNSETTLED, f"it runs {reading.release} and its resource asks for {reading.wanted}"

@@ -37,7 +37,9 @@ def soak(previous: PreviousWave | None, others_in_flight: int, now: datetime) ->
             HoldReason.WAVE_UNDER_WAY,
             f"wave {previous.name} is under way, {previous.done} of {previous.of} clusters done",
         )
-    left = max(previous.soak - previous.soaked, timedelta(0))
+    left = previous.soak - previous.soaked
+    if left <= timedelta(0):
+        return Hold(HoldReason.WAVE_UNDER_WAY, f"wave {previous.name} was quiet long enough, but has failed clusters")
     return Hold(
         HoldReason.SOAKING,
         f"wave {previous.name} has soaked {format_rough(previous.soaked)} of {format_rough(previous.soak)}",

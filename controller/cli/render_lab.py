@@ -1,0 +1,39 @@
+"""The lab's clusters and brokers as text and as JSON."""
+
+from typing import Any
+
+from controller.lab.status import LabState
+
+
+def lab_text(state: LabState) -> str:
+    """Return clusters, what their operator says, and brokers, for a terminal."""
+    lines = []
+    for cluster in state.clusters:
+        says = "not yet" if cluster.operator_says is None else cluster.operator_says.value
+        message = f": {cluster.message}" if cluster.message else ""
+        lines.append(f"{cluster.name} at {cluster.bootstrap}: wants {cluster.wanted}, operator {says}{message}")
+        for broker in cluster.brokers:
+            where = "stopped" if broker.pid is None else f"process {broker.pid}"
+            lines.append(f"    broker {broker.id} at {broker.address}: {broker.release}, {where}")
+    return "\n".join(lines)
+
+
+def lab_json(state: LabState) -> dict[str, Any]:
+    """Return the same by schemas/lab-status.schema.json."""
+    return {
+        "clusters": [
+            {
+                "name": cluster.name,
+                "bootstrap": cluster.bootstrap,
+                "wanted": cluster.wanted,
+                "generation": cluster.generation,
+                "operator": None if cluster.operator_says is None else cluster.operator_says.value,
+                "message": cluster.message,
+                "brokers": [
+                    {"id": broker.id, "address": broker.address, "release": broker.release, "pid": broker.pid}
+                    for broker in cluster.brokers
+                ],
+            }
+            for cluster in state.clusters
+        ]
+    }

@@ -1,0 +1,97 @@
+"""How groups stand, as the ledger remembers it: as text, as JSON, and as a coloured table on a terminal."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from controller.cli.render import moment_json
+from controller.cli.speech import printable
+from controller.model.history import GroupState, History
+from controller.model.names import short_names
+
+NOTHING_YET = "no cycle has judged a group yet"
+_RED = frozenset({"FleetHalted", "GroupHalted", "ClusterQuarantined", "RevisionInvalid", "HistoryRewritten"})
+"""Holds that only a person lifts, and that say that something went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The groups to be shown, and how clusters are called in them."""
+
+    groups: Mapping[str, GroupState]
+    short: Mapping[str, str]
+
+    @staticmethod
+    def of(history: History, group: str | None) -> "Shown":
+        """Return what is remembered of ``group``, or of all, in the order of their names."""
+        groups = {name: state for name, state in sorted(history.groups.items()) if group in (None, name)}
+        known = {name for rollout in history.rollouts.values() for name in rollout.clusters}
+        held = {cluster for state in history.groups.values() for _, _, cluster in state.holds if cluster}
+        return Shown(groups, short_names(known | held))
+
+
+def status_json(shown: Shown) -> dict[str, Any]:
+    """Return the groups by schemas/status.schema.json."""
+    return {
+        "groups": [
+            {
+                "name": name,
+                "target": state.target,
+                "sentence": state.sentence,
+                "done": state.done,
+                "inFlight": state.in_flight,
+                "of": state.of,
+                "holds": [
+                    {"reason": reason, "detail": detail, "cluster": shown.short[cluster] if cluster else None}
+                    for reason, detail, cluster in state.holds
+                ],
+                "since": moment_json(state.at),
+            }
+            for name, state in shown.groups.items()
+        ]
+    }
+
+
+def status_text(shown: Shown) -> str:
+    """Return the groups for a pipe: a sentence a line, and what holds it below."""
+    return "\n".join(_lines(shown)) or NOTHING_YET
+
+
+def _lines(shown: Shown) -> Iterator[str]:
+    for state in shown.groups.values():
+        yield state.sentence
+        for hold in _holds(state, shown):
+            yield f"    {hold}"
+
+
+def _holds(state: GroupState, shown: Shown) -> Iterator[str]:
+    for reason, detail, cluster in state.holds:
+        of = f" {shown.short[cluster]}" if cluster else ""
+        yield f"held{of} ({reason}): {detail}"
+
+
+def print_status(shown: Shown) -> None:
+    """Print the groups as a table, coloured: green at rest, yellow in motion, red where a person must act."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("group", "target", "done", "in flight", "how it stands"):
+        table.add_column(heading, overflow="fold", justify="right" if heading in {"done", "in flight"} else "left")
+    for name, state in shown.groups.items():
+        sentence = state.sentence.removeprefix(f"{name} → {state.target}: ")
+        words = (name, state.target, f"{state.done}/{state.of}", str(state.in_flight), sentence)
+        table.add_row(*(Text(printable(word), style=_style(state)) for word in words))
+    console.print(table if shown.groups else NOTHING_YET)
+    for name, state in shown.groups.items():
+        for hold in _holds(state, shown):
+            console.print(Text(printable(f"{name}: {hold}"), style="dim"), soft_wrap=True)
+
+
+def _style(state: GroupState) -> str:
+    if any(reason in _RED for reason, _, _ in state.holds):
+        return "red"
+    at_rest = state.done == state.of and not state.in_flight and not state.holds
+    return "green" if at_rest else "yellow"
