@@ -14,7 +14,7 @@ from controller.model.declaration import Declaration
 from controller.model.entries import Entry, Recorded
 from controller.model.history import History
 from controller.model.observation import SourceReading
-from controller.model.outbox import Delivery, Message, Posted
+from controller.model.outbox import CommitStatus, Delivery, Message, Posted
 from controller.model.plan import Plan, Start
 from controller.model.requests import Request
 from controller.model.snapshot import Standing
@@ -130,6 +130,10 @@ class Metrics(Protocol):
         """Tell that a call to an outside system ended: ``ok``, ``refused``, ``delayed`` or ``failed``."""
         ...
 
+    def observe_outbox(self, waiting: Mapping[str, int]) -> None:
+        """Tell how many messages wait, by channel."""
+        ...
+
     def observe_lease(self, *, held: bool) -> None:
         """Tell whether this process holds the ledger's lease."""
         ...
@@ -214,6 +218,14 @@ class Outbox(Protocol):
 
     def reference(self, channel: str, key: str) -> str | None:
         """Return the channel's name for the delivered message ``key``."""
+        ...
+
+    def waiting(self) -> Mapping[str, int]:
+        """Return how many messages wait for each channel; one without any may be left out."""
+        ...
+
+    def unfinished(self, channel: str) -> Sequence[CommitStatus]:
+        """Return the commit statuses that are the last word on their topic and neither success nor error."""
         ...
 
     def posted(self, channel: str, topic: str) -> Posted | None:

@@ -20,6 +20,8 @@ class Exit(IntEnum):
     """Something is held or halted, where that was asked."""
     OUTSIDE = 4
     """An outside system or the ledger failed."""
+    BUG = 70
+    """What was not foreseen, by the number of sysexits(3)."""
     INTERRUPTED = 130
     """Ctrl-C, as shells count it."""
 

@@ -5,6 +5,7 @@ and completion are quick.
 """
 
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -62,3 +63,7 @@ def main() -> None:
         app()
     except BrokenPipeError:
         drop_the_rest(sys.stdout)
+    except Exception:  # noqa: BLE001 - whatever was not foreseen, told apart from wrong input by its exit code
+        traceback.print_exc()
+        complain("wavefleet: this is a bug; please report it with the lines above")
+        sys.exit(Exit.BUG)

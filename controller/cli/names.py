@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Collection, Iterable
 
-from controller.model.names import last_part
+from controller.model.names import last_part, short_names
 
 SHOWN_MAX = 5
 
@@ -18,8 +18,9 @@ def not_one(kind: str, asked: str, found: Collection[str], known: Collection[str
     """Return the sentence for a name that fits none or several; ``kind`` is what it should have named."""
     if found:
         return f"{asked}: found {len(found)} {kind}s ({', '.join(found)}), expected one; write a full name"
-    short = {last_part(name): name for name in known}
-    near = difflib.get_close_matches(asked, {*known, *short}, n=SHOWN_MAX)
-    names = ", ".join(near or sorted(known)[:SHOWN_MAX])
-    more = "; there are none yet" if not known else f", perhaps: {names}" if near else f", such as: {names}"
-    return f"{asked}: found no such {kind}, expected the name of one{more}"
+    if not known:
+        return f"{asked}: found no such {kind}, expected the name of one; there are none yet"
+    names = sorted(known if "/" in asked else short_names(known).values())
+    near = difflib.get_close_matches(asked, names, n=SHOWN_MAX)
+    more = f" (+{len(names) - SHOWN_MAX} more)" if not near and len(names) > SHOWN_MAX else ""
+    return f"{asked}: found no such {kind}, expected one such as {', '.join(near or names[:SHOWN_MAX])}{more}"

@@ -121,4 +121,3 @@ def _metavar(setting: Setting) -> str:
         return "FILE"
     kinds = {"a duration": "DURATION", "a path": "PATH", "the path": "FILE", "a URL": "URL", "HOST:PORT": "HOST:PORT"}
     return next((word for start, word in kinds.items() if setting.kind.expected.startswith(start)), "TEXT")
-

@@ -52,7 +52,8 @@ class SimulatedSource:
         A cluster that left and comes back is as it would be had it stayed.
         """
         with self._mutex:
-            self._take(inventory)
+            if inventory != self._inventory:
+                self._take(inventory)
 
     def read(self, full: frozenset[str], now: datetime) -> SourceReading:
         """Return every cluster as it stands at ``now``; ObservationError where the state file cannot be used."""
@@ -92,6 +93,7 @@ class SimulatedSource:
             self._file.write(replace(state, wishes={**state.wishes, name: wish}))
 
     def _take(self, inventory: Inventory) -> None:
+        self._inventory = inventory
         self._clusters = {cluster.name: cluster for cluster in inventory.clusters}
         self._faults = faults_by_cluster(inventory)
         self._last_read_at = None

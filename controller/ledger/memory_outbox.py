@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice, takewhile
@@ -121,6 +121,17 @@ class MemoryOutbox:
     def reference(self, channel: str, key: str) -> str | None:
         """Return the channel's name for the delivered message ``key``."""
         return self._references.get((channel, key))
+
+    def waiting(self) -> Mapping[str, int]:
+        """Return how many messages wait for each channel."""
+        with self._turn:
+            return {channel: len(waiting) for channel, waiting in self._waiting.items()}
+
+    def unfinished(self, channel: str) -> Sequence[CommitStatus]:
+        """Return the commit statuses that are the last word on their topic and neither success nor error."""
+        with self._turn:
+            bodies = [posted.body for (each, _), posted in self._posted.items() if each == channel]
+        return [body for body in bodies if isinstance(body, CommitStatus) and not body.is_final]
 
     def posted(self, channel: str, topic: str) -> Posted | None:
         """Return what was queued last for ``topic``."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, or_, select, update
 
 from controller.ledger import schema
 from controller.ledger.encoding import decode_body, encode, read_moment, write_moment
@@ -144,3 +144,18 @@ def posted(connection: Connection, channel: str, topic: str) -> Posted | None:
     about_topic = select(schema.messages).where(_messages.channel == channel, _messages.topic == topic)
     row = connection.execute(about_topic.order_by(_messages.id.desc()).limit(1)).first()
     return None if row is None else Posted(decode_body(row.kind, row.body), read_moment(row.queued_at))
+
+
+def waiting(connection: Connection) -> dict[str, int]:
+    """Return how many messages wait for each channel."""
+    counted = select(_messages.channel, func.count()).where(_messages.state == QUEUED).group_by(_messages.channel)
+    return {row[0]: row[1] for row in connection.execute(counted)}
+
+
+def unfinished(connection: Connection, channel: str) -> list[CommitStatus]:
+    """Return the commit statuses that are the last word on their topic and no final one."""
+    statuses = (_messages.channel == channel, _messages.kind == CommitStatus.__name__)
+    newest = select(func.max(_messages.id)).where(*statuses).group_by(_messages.topic)
+    rows = connection.execute(select(schema.messages).where(_messages.id.in_(newest)).order_by(_messages.id))
+    bodies = [decode_body(row.kind, row.body) for row in rows]
+    return [body for body in bodies if isinstance(body, CommitStatus) and not body.is_final]

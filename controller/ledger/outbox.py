@@ -4,13 +4,14 @@ A message is marked in doubt before it is sent, so that a crash in between is kn
 lease delivers: a controller that was passed over learns it before it says a thing twice.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from controller.ledger import message_rows as rows
 from controller.ledger.database import Database
 from controller.ledger.encoding import write_moment
 from controller.ledger.lease import Lease
-from controller.model.outbox import Delivery, Posted
+from controller.model.outbox import CommitStatus, Delivery, Posted
 
 
 class SqlOutbox:
@@ -65,6 +66,16 @@ class SqlOutbox:
         """Return the channel's name for the delivered message ``key``; it is kept for ever."""
         with self._database.reading() as connection:
             return rows.reference(connection, channel, key)
+
+    def waiting(self) -> Mapping[str, int]:
+        """Return how many messages wait for each channel."""
+        with self._database.reading() as connection:
+            return rows.waiting(connection)
+
+    def unfinished(self, channel: str) -> Sequence[CommitStatus]:
+        """Return the commit statuses that are the last word on their topic and neither success nor error."""
+        with self._database.reading() as connection:
+            return rows.unfinished(connection, channel)
 
     def posted(self, channel: str, topic: str) -> Posted | None:
         """Return what was queued last for ``topic``."""

@@ -25,6 +25,11 @@ class CommitStatus:
     description: str
     """At most 140 characters."""
 
+    @property
+    def is_final(self) -> bool:
+        """Success and error are last words; pending and failure are not."""
+        return self.state in (StatusState.SUCCESS, StatusState.ERROR)
+
 
 @dataclass(frozen=True, slots=True)
 class ThreadHead:

@@ -108,7 +108,7 @@ class Controller:
         sighting, snapshot = self.observe(now)
         if snapshot is None:
             self._record(() if sighting.seen is None else (sighting.seen,), now)
-            self._report((config_status(sighting.standing, 0),), now)
+            self._report((config_status(sighting.standing, 0),), "", now)
             return None
         plan = plan_cycle(snapshot)
         seen = () if sighting.seen is None else (sighting.seen,)
@@ -116,7 +116,7 @@ class Controller:
         self._memory, self._watch = plan.memory, plan.watch
         outcomes = self._applier.apply(plan.starts, self._sources_by_name(snapshot.declaration))
         self._record(outcomes, self._world.clock.now())
-        self._report((*plan.statuses, *plan.threads), now)
+        self._report((*plan.statuses, *plan.threads), snapshot.declaration.fleet, now)
         self._world.metrics.observe_plan(plan, self.history)
         self._say(sighting.standing, plan)
         return plan
@@ -172,9 +172,10 @@ class Controller:
     def _sources_by_name(self, declaration: Declaration) -> dict[str, FleetSource]:
         return {source.name: source for source in self._world.sources.open(declaration)}
 
-    def _report(self, bodies: Sequence[Body], now: datetime) -> None:
-        if self._reporter.report(bodies, now):
+    def _report(self, bodies: Sequence[Body], fleet: str, now: datetime) -> None:
+        if self._reporter.report(bodies, fleet, now):
             self._world.wake()
+        self._world.metrics.observe_outbox(self._world.outbox.waiting())
 
     def _say(self, standing: Standing, plan: Plan) -> None:
         log = _log.bind(revision=standing.in_force[:10])

@@ -2,7 +2,8 @@
 
 Replies follow from the ledger's entries and a cursor into them, so that nothing is skipped and nothing said twice,
 whenever the process died. Statuses and thread heads follow from the plan, and are queued when their words changed: a
-change of state at once, a change of words alone only every so often. Nothing here waits for a channel.
+change of state at once, a change of words alone only every so often. A status that an earlier head was left with is
+brought to its end with its group, so that nothing stays pending for ever. Nothing here waits for a channel.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 
 from controller.core.explain import closing_statuses, reply_of
 from controller.model.entries import Recorded
-from controller.model.outbox import Body, CommitStatus, Message, Posted, ThreadHead
+from controller.model.outbox import Body, CommitStatus, Message, Posted, StatusState, ThreadHead
 from controller.ports import Ledger, Outbox
 
 WORDS_EVERY = timedelta(minutes=15)
@@ -34,28 +35,50 @@ class Audience:
 
 
 class Reporter:
-    """Queues what is news to people."""
+    """Queues what is news to people. Its memory may be lost: it is read back from the outbox."""
 
     def __init__(self, ledger: Ledger, outbox: Outbox, audiences: Sequence[Audience]) -> None:
         self._ledger = ledger
         self._outbox = outbox
         self._audiences = audiences
         self._posted: dict[tuple[str, str], Posted | None] = {}
+        self._unfinished: dict[tuple[str, str], CommitStatus] | None = None
+        """By channel and topic: the commit statuses that are not brought to their end yet."""
         self._reported: int | None = None
 
-    def report(self, bodies: Sequence[Body], now: datetime) -> bool:
+    def report(self, bodies: Sequence[Body], fleet: str, now: datetime) -> bool:
         """Queue everything that changed; tell whether there was anything. Raises LedgerError."""
         reported = self._ledger.reported() if self._reported is None else self._reported
         recorded = list(self._ledger.read(reported))
-        messages = [*self._news(bodies, now), *self._replies(recorded)]
+        messages = [*self._news(bodies, now), *self._replies(recorded, fleet), *self._endings(bodies, now)]
         upto = recorded[-1].sequence if recorded else reported
         if messages or upto != reported:
             self._ledger.queue(messages, upto, now)
         self._reported = upto
-        for message in messages:
-            if not message.key.startswith("entry "):
-                self._posted[message.channel, message.topic] = Posted(message.body, now)
+        self._remember(messages, {_topic(body) for body in bodies}, now)
         return bool(messages)
+
+    def _remember(self, messages: Sequence[Message], current: set[str], now: datetime) -> None:
+        unfinished = self._known_unfinished()
+        for message in messages:
+            place = (message.channel, message.topic)
+            self._posted[place] = Posted(message.body, now)
+            if isinstance(message.body, CommitStatus):
+                unfinished.pop(place, None)
+                if not message.body.is_final:
+                    unfinished[place] = message.body
+        for place in [place for place in self._posted if place[1] not in current]:
+            del self._posted[place]
+
+    def _known_unfinished(self) -> dict[tuple[str, str], CommitStatus]:
+        if self._unfinished is None:
+            self._unfinished = {
+                (audience.channel, _topic(status)): status
+                for audience in self._audiences
+                if audience.statuses
+                for status in self._outbox.unfinished(audience.channel)
+            }
+        return self._unfinished
 
     def _news(self, bodies: Sequence[Body], now: datetime) -> Iterator[Message]:
         for body in bodies:
@@ -77,15 +100,27 @@ class Reporter:
             self._posted[channel, topic] = self._outbox.posted(channel, topic)
         return self._posted[channel, topic]
 
-    def _replies(self, recorded: Sequence[Recorded]) -> Iterator[Message]:
+    def _replies(self, recorded: Sequence[Recorded], fleet: str) -> Iterator[Message]:
         for each in recorded:
             reply = reply_of(each.entry)
             closing = tuple(closing_statuses(each.entry))
             for number, body in enumerate((*((reply,) if reply is not None else ()), *closing)):
-                key = f"entry {each.sequence}.{number}"
+                key = f"{fleet} entry {each.sequence}.{number}"
                 for audience in self._audiences:
                     if audience.takes(body):
                         yield Message(audience.channel, key, _topic(body), body)
+
+    def _endings(self, bodies: Sequence[Body], now: datetime) -> Iterator[Message]:
+        """Yield the end of statuses that earlier heads were left with, once their group has come to one."""
+        statuses = [body for body in bodies if isinstance(body, CommitStatus)]
+        topics = {_topic(status) for status in statuses}
+        by_context = {status.context: status for status in statuses}
+        for (channel, topic), last in self._known_unfinished().items():
+            status = by_context.get(last.context)
+            if topic in topics or status is None or status.state in (last.state, StatusState.PENDING):
+                continue
+            body = replace(status, revision=last.revision)
+            yield Message(channel, f"{topic} {now.isoformat()}", topic, body)
 
 
 def _topic(body: Body) -> str:

@@ -3,9 +3,10 @@
 A source that cannot be read, or takes too long, makes its own clusters unknown and no others.
 """
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import datetime, timedelta
 
@@ -86,11 +87,17 @@ class Watcher:
 
 
 def _in_background(source: FleetSource, full: frozenset[str], now: datetime) -> "Future[SourceReading]":
-    """Read in a thread of its own: one that hangs must not keep a pool's place, nor the process alive."""
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"read-{source.name}")
-    future = pool.submit(source.read, full, now)
-    pool.shutdown(wait=False)
+    """Read in a thread of its own: one that hangs must not keep a pool's place, nor, as a pool's would, the process."""
+    future: Future[SourceReading] = Future()
+    threading.Thread(target=_read, args=(future, source, full, now), name=f"read-{source.name}", daemon=True).start()
     return future
+
+
+def _read(future: "Future[SourceReading]", source: FleetSource, full: frozenset[str], now: datetime) -> None:
+    try:
+        future.set_result(source.read(full, now))
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the reading gets it
+        future.set_exception(error)
 
 
 def _unseen(source: str, why: str, known: Mapping[str, ObservedCluster]) -> Iterator[tuple[str, ObservedCluster]]:

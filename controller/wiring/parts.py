@@ -22,6 +22,7 @@ from controller.runtime.cycle import Pace
 from controller.runtime.report import Audience
 from controller.settings import Mode, Settings, StatusChannel, not_set
 
+
 class DeclaredSources:
     """The live sources that a declaration names; what did not change stays the same object."""
 

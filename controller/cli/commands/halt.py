@@ -15,9 +15,7 @@ LOOK_EVERY_SECONDS = 0.2
 
 _Scope = Annotated[str | None, typer.Argument(help="The group; without one the whole fleet.", metavar="GROUP")]
 _Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; it is recorded and shown wherever the halt is.")]
-_By = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Who says so.", show_default="the user of this machine")
-]
+_By = Annotated[str | None, typer.Option(metavar="NAME", help="Who says so.", show_default="the user of this machine")]
 _Wait = Annotated[
     float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the daemon's answer; 0 does not wait.")
 ]

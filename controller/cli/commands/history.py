@@ -15,7 +15,9 @@ def history(
         str | None, typer.Argument(help="Only this group, or `fleet` for its halts.", metavar="GROUP")
     ] = None,
     *,
-    cluster: Annotated[str | None, typer.Option(metavar="NAME", help="Only this cluster, by short or full name.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this cluster, by short or full name.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many entries, the newest.")] = 100,
     before: Annotated[int | None, typer.Option(min=1, help="Only entries before this sequence number.")] = None,
     output: OutputOption = Output.TEXT,
