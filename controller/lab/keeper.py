@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -72,6 +72,8 @@ class Surroundings:
     now: Callable[[], datetime]
     stop: Stop
     """Asked in long waits; true when the operator is to leave."""
+    ask: Callable[[Sequence[BrokerPlace]], ClusterView] = look_at_cluster
+    """Asks the brokers of a cluster; raises ClusterUnreachable."""
     patience: Patience = field(default_factory=Patience)
 
 
@@ -137,7 +139,7 @@ class ClusterKeeper:
 
     def _ask(self, seen: Seen) -> ClusterView | None:
         try:
-            view = look_at_cluster(self._cluster.brokers)
+            view = self._around.ask(self._cluster.brokers)
         except ClusterUnreachable as error:
             _LOG.debug("%s: %s", self._cluster.name, error)
             return None

@@ -205,3 +205,5 @@ def _refuse_times(row: Fields, kind: FaultKind) -> None:
     if "after" in told and len(told) > 1:
         found = f"`after` beside `{told[0]}`"
         row.note("after", found, "only one of them: `after` counts from the end of the cluster's upgrade")
+    elif "after" in told and kind in _OF_UPGRADES:
+        row.note("after", f"`after` with {kind}", "`during: upgrade` or `at`: it concerns the upgrade itself")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -164,11 +165,19 @@ class LedgersAgree(RuleBasedStateMachine):
 
     def they_said_the_same(self) -> None:
         """References and last words."""
+        assert still_waiting(self.memory) == still_waiting(self.file)
         for channel in CHANNELS:
+            unfinished = [set(ledger.outbox.unfinished(channel)) for ledger in self.both]
+            assert unfinished[0] == unfinished[1]
             for key in KEYS:
                 assert self.memory.outbox.reference(channel, key) == self.file.outbox.reference(channel, key)
             for topic in TOPICS:
                 assert self.memory.outbox.posted(channel, topic) == self.file.outbox.posted(channel, topic)
+
+
+def still_waiting(ledger: OpenLedger) -> dict[str, int]:
+    """Channels with messages, and how many."""
+    return {channel: count for channel, count in ledger.outbox.waiting().items() if count}
 
 
 def outcome(ledger: OpenLedger, request: int) -> str | None:
@@ -179,9 +188,10 @@ def outcome(ledger: OpenLedger, request: int) -> str | None:
         return "never asked"
 
 
+pytestmark = pytest.mark.timeout(300)
 TestLedgersAgree = LedgersAgree.TestCase
 TestLedgersAgree.settings = settings(
-    max_examples=10,
+    max_examples=8,
     stateful_step_count=30,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # every step is synced to disk: shrinking takes minutes

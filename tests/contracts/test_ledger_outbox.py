@@ -1,13 +1,14 @@
 """What every outbox promises the threads that deliver: in order, replaced while it waits, in doubt, never twice."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
-from controller.model.outbox import CommitStatus, Delivery, Message, Posted
+from controller.model.outbox import CommitStatus, Delivery, Message, Posted, StatusState
 from tests.ledger.builders import GIT, HOUR, MINUTE, MOMENT, NOON, SLACK, a_head, a_reply, a_status
 
 
@@ -269,3 +270,38 @@ def test_what_was_reported_never_goes_back(ledger: OpenLedger) -> None:
 
     assert 5 == ledger.reported()
     assert "r1" == due(ledger).message.key
+
+
+def test_it_is_known_how_many_messages_wait_for_each_channel(ledger: OpenLedger) -> None:
+    """
+    What is postponed or in hand still waits; what came to its end does not.
+    """
+    assert 0 == sum(ledger.outbox.waiting().values())
+    ledger.queue([a_head("h1"), a_reply("r1"), a_reply("r2"), a_status("s1")], 1, NOON)
+    deliver(ledger)
+    ledger.outbox.postponed(due(ledger), NOON + HOUR, "429")
+    assert {SLACK: 2, GIT: 1} == ledger.outbox.waiting()
+
+    ledger.outbox.dropped(due(ledger, GIT), "422", NOON)
+
+    assert 2 == sum(ledger.outbox.waiting().values())
+
+
+def test_a_status_is_unfinished_until_the_last_word_on_its_topic_is_final(ledger: OpenLedger) -> None:
+    """
+    Only the last word on each topic counts, delivered or not, and only of this channel; heads are no statuses.
+    """
+    fleet = "4f2a wavefleet/fleet"
+    ledger.queue([a_head("h1"), a_status("s1"), a_status("f1", topic=fleet), a_status("g1", channel="github")], 1, NOON)
+    deliver(ledger, GIT)
+    ledger.queue([final("s2", a_status("s1"))], 2, NOON)
+
+    assert [a_status("f1", topic=fleet).body] == list(ledger.outbox.unfinished(GIT))
+    assert [a_status("g1").body] == list(ledger.outbox.unfinished("github"))
+    assert [] == list(ledger.outbox.unfinished(SLACK))
+
+
+def final(key: str, status: Message) -> Message:
+    """The same status as its last word."""
+    assert isinstance(status.body, CommitStatus)
+    return replace(status, key=key, body=replace(status.body, state=StatusState.SUCCESS))

@@ -20,29 +20,22 @@ def lines() -> list[Minor]:
 
 
 def may_hop(reading: Reading, target: KafkaVersion) -> bool:
-    """Tell whether the upgrade pages allow this hop, rule by rule."""
+    """Tell whether the upgrade pages allow this hop: every rule alone has to."""
     row = catalog().releases[target]
-    before = reading.release
-    if before >= target:
-        return False
-    if reading.zookeeper:
-        if not row.zookeeper:
-            return False
-        ways = row.zookeeper_from
-    else:
-        ways = row.kraft_from
-    if before.line != target.line:
-        if ways is None:
-            return False
-        between = [line for line in lines() if ways[0] <= line <= ways[1]]
-        if before.line not in between:
-            return False
-    level = reading.metadata_version
-    if level is not None and row.metadata_version is not None and level.level > row.metadata_version.level:
-        return False
-    if target.major == 4 and not reading.zookeeper:
-        return level is not None and level.level >= catalog().metadata_versions["3.3-IV3"].level
-    return True
+    ways = row.zookeeper_from if reading.zookeeper else row.kraft_from
+    reached = [] if ways is None else [line for line in lines() if ways[0] <= line <= ways[1]]
+    level = -1 if reading.metadata_version is None else reading.metadata_version.level
+    served = 1000 if row.metadata_version is None else row.metadata_version.level
+    floor = catalog().metadata_versions["3.3-IV3"].level
+    return all(
+        (
+            reading.release < target,
+            row.zookeeper or not reading.zookeeper,
+            reading.release.line in (*reached, target.line),
+            level <= served,
+            target.major < 4 or reading.zookeeper or level >= floor,
+        )
+    )
 
 
 @pytest.mark.parametrize("target", RELEASES, ids=str)

@@ -52,7 +52,7 @@ _MAVEN = """\
 echo run >> "{runs}"
 {work}
 """
-_FETCH = """\
+FETCH = """\
 mkdir -p complete/libs
 sleep 0.3
 release=$(sed -n 's:.*kafka_2.13</artifactId><version>\\([0-9.]*\\)<.*:\\1:p' pom.xml)
@@ -78,7 +78,7 @@ class FakeTools:
         return len(runs.read_text().splitlines()) if runs.exists() else 0
 
 
-def fake_tools(folder: Path, *, java: int = 17, maven: str | None = _FETCH) -> FakeTools:
+def fake_tools(folder: Path, *, java: int = 17, maven: str | None = FETCH) -> FakeTools:
     """Write the scripts; ``maven`` is what ``mvn`` does after it counted its run, None for no ``mvn`` at all."""
     (folder / "bin").mkdir(parents=True)
     for name in ("mkdir", "sed", "sleep", "touch"):

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import msgspec
 import pytest
 
 from controller.errors import LabError
+from controller.lab.cluster_view import ClusterView
 from controller.lab.keeper import ClusterKeeper, Patience, Surroundings
 from controller.lab.processes import is_running
 from controller.lab.records import BrokerFile, broker_folder, read_broker, write_broker
 from controller.labfiles import (
+    BrokerPlace,
     OperatorState,
     StatusFile,
     read_cluster,
@@ -24,12 +27,15 @@ from controller.labfiles import (
 )
 from tests.lab.labs import (
     BROKEN,
+    FETCH,
     LEVEL_OF_NEW,
     LEVEL_OF_OLD,
     NEW,
     OLD,
+    STUBBORN,
     a_cache,
     a_lab,
+    a_view,
     brokers_killed,
     fake_tools,
     wait_until,
@@ -44,18 +50,26 @@ IMPATIENT = Patience(start_pause_seconds=0.01, start_pause_seconds_max=0.02, res
 class Keeping:
     """A cluster of a lab, its keeper, and the looks of it."""
 
-    def __init__(self, root: Path, *, brokers: int = 2, release: str = OLD) -> None:
+    def __init__(self, root: Path, *, brokers: int = 2, release: str = OLD, maven: str | None = None) -> None:
         self.directory = root / "lab"
         self.folder = a_lab(self.directory, brokers=brokers, release=release)
-        self.tools = fake_tools(root / "tools", maven=None)
-        self.releases = a_cache(root / "cache", OLD, NEW, BROKEN, environ=self.tools.environ)
+        self.tools = fake_tools(root / "tools", maven=maven)
+        self.releases = a_cache(root / "cache", OLD, BROKEN, STUBBORN, environ=self.tools.environ)
+        if maven is None:
+            a_cache(root / "cache", NEW, environ=self.tools.environ)
         self.keeper = self.a_keeper()
 
-    def a_keeper(self, patience: Patience = IMPATIENT) -> ClusterKeeper:
-        """Another keeper of the same cluster, as after the death of the first."""
+    def a_keeper(self, patience: Patience = IMPATIENT, *, answers: bool = False) -> ClusterKeeper:
+        """Another keeper of the same cluster, as after the death of the first; of one that ``answers``, or does not."""
         cluster = read_cluster(self.folder)
         assert cluster is not None
-        return ClusterKeeper(self.folder, cluster, Surroundings(self.releases, lambda: NOON, lambda: False, patience))
+        around = Surroundings(self.releases, now=lambda: NOON, stop=lambda: False, patience=patience)
+        around = replace(around, ask=self.healthy) if answers else around
+        return ClusterKeeper(self.folder, cluster, around)
+
+    def healthy(self, brokers: Sequence[BrokerPlace]) -> ClusterView:
+        """A cluster in which every running broker is at once there and in sync; the first is the active controller."""
+        return a_view(*(place.id for place in brokers if is_running(self.broker(place.id).process)))
 
     def want(self, release: str) -> None:
         """Ask for ``release``."""
@@ -100,6 +114,69 @@ def keeping(tmp_path: Path) -> Iterator[Keeping]:
     keeping = Keeping(tmp_path)
     with brokers_killed(keeping.directory):
         yield keeping
+
+
+def test_a_whole_roll_fetches_the_release_and_takes_one_broker_at_a_time(tmp_path: Path) -> None:
+    """
+    From the wish to ready: never is more than one of three brokers away, and the active controller goes last.
+    """
+    keeping = Keeping(tmp_path, brokers=3, maven=FETCH)
+    keeping.keeper = keeping.a_keeper(answers=True)
+    with brokers_killed(keeping.directory):
+        keeping.look_until(state=OperatorState.READY)
+        keeping.want(NEW)
+        order: list[tuple[str, ...]] = []
+
+        def rolled() -> bool:
+            keeping.keeper.look()
+            order.append(tuple(str(keeping.broker(number).release) for number in (1, 2, 3)))
+            assert 2 <= sum(is_running(keeping.broker(number).process) for number in (1, 2, 3))
+            return (2, OperatorState.READY) == (keeping.status().observed_generation, keeping.status().state)
+
+        wait_until(rolled, "the roll was over")
+
+    assert [(OLD, OLD, OLD), (OLD, NEW, OLD), (OLD, NEW, NEW), (NEW, NEW, NEW)] == [*dict.fromkeys(order)]
+    assert (3, f"every broker runs {NEW} and is in sync") == (
+        keeping.status().brokers_on_wanted,
+        keeping.status().message,
+    )
+    assert 1 == keeping.tools.maven_runs
+
+
+def test_a_broker_that_never_ends_is_told_long_before_it_is_killed(tmp_path: Path) -> None:
+    """
+    A controlled shutdown that hangs is trouble first; only after the long limit is the broker killed and rolled.
+    """
+    keeping = Keeping(tmp_path, brokers=1, release=STUBBORN)
+    patience = Patience(stop_trouble_seconds=0.2, stop_kill_seconds=1.0, rest_seconds=0.1)
+    keeping.keeper = keeping.a_keeper(patience, answers=True)
+    with brokers_killed(keeping.directory):
+        keeping.look_until(state=OperatorState.READY)
+        keeping.want(NEW)
+
+        told = keeping.look_until(state=OperatorState.FAILED)
+        assert told.message.startswith(
+            "broker 1 has not ended 0.2 seconds after it was asked to by SIGTERM; it is killed"
+        )
+        assert is_running(keeping.broker(1).process)
+        keeping.look_until(state=OperatorState.READY)
+
+    assert NEW == keeping.broker(1).release
+
+
+def test_a_ready_cluster_is_looked_at_without_being_asked_each_time(keeping: Keeping) -> None:
+    """
+    At rest the files and processes are enough for most looks; a crash is seen at the very next one.
+    """
+    keeping.keeper = keeping.a_keeper(Patience(rest_seconds=60), answers=True)
+    keeping.look_until(state=OperatorState.READY)
+    _look(keeping, 2)
+    assert OperatorState.READY is keeping.status().state
+
+    _kill_broker(keeping, 2)
+    _look(keeping, 1)
+
+    assert (OperatorState.ROLLING, "starting broker 2") == (keeping.status().state, keeping.status().message)
 
 
 def test_the_first_looks_start_every_broker_on_the_wanted_release(keeping: Keeping) -> None:

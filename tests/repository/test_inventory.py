@@ -146,6 +146,7 @@ def test_a_wrong_cluster_is_told_where_it_stands(files: FleetFiles, row: str, fi
         ("{cluster: bulk-0001, kind: tired, at: 1h}", ".kind", "'tired'"),
         ("{cluster: bulk-0001, kind: unhealthy}", "", "a fault unhealthy without a time"),
         ("{cluster: bulk-0001, kind: unhealthy, at: 1h, after: 2h}", ".after", "`after` beside `at`"),
+        ("{cluster: bulk-0001, kind: stuck, after: 2h}", ".after", "`after` with stuck"),
         ("{cluster: bulk-0001, kind: unhealthy, during: upgrade, after: 2h}", ".after", "`after` beside `during`"),
         ("{cluster: bulk-0001, kind: changedByOthers, at: 1h}", ".kafkaVersion", "nothing"),
         ("{cluster: bulk-0001, kind: stuck, kafkaVersion: 4.3.0}", ".kafkaVersion", "'4.3.0'"),
