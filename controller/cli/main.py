@@ -27,13 +27,20 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _root(
-    *, version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False
-) -> None:
-    if version:
+def _print_version(value: bool) -> None:  # noqa: FBT001 - Typer's form
+    if value:
         say(f"wavefleet {__version__}")
         raise typer.Exit(Exit.GOOD)
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    del version  # its callback has left
 
 
 for _command, _shown, _short_help in (
@@ -60,7 +67,7 @@ def main() -> None:
         complain("wavefleet: started with -O or PYTHONOPTIMIZE; assertions are safety here, start it without")
         sys.exit(Exit.WRONG_USAGE)
     try:
-        app()
+        app(prog_name="wavefleet")  # also as `python -m controller`, so that completion fits
     except BrokenPipeError:
         drop_the_rest(sys.stdout)
     except Exception:  # noqa: BLE001 - whatever was not foreseen, told apart from wrong input by its exit code

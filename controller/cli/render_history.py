@@ -21,6 +21,7 @@ _SENTENCES: Mapping[type[e.Entry], str] = {
     e.RequestTaken: "request {request} taken in: {outcome}",
     e.RolloutPlanned: "rollout {rollout} ({kind}) to {target} planned: {clusters}",
     e.RolloutEnded: "rollout {rollout} ({kind}) to {target} {outcome}",
+    e.OrderPassed: "converged on {target}: groups after it may follow",
     e.ClusterJoined: "joined late: goes to the tail wave",
     e.ClusterLeft: "left the rollout: {why}",
     e.ClusterSetAside: "goes to the tail wave: {why}",

@@ -13,11 +13,11 @@ from controller.core.draft import Draft
 from controller.core.gates.limits import free_slots, limits
 from controller.core.questions import (
     cluster_answers,
-    expected_expiry,
     fleet_answers,
     group_answers,
     halt_answer,
     holds_of,
+    lifetime_of_start,
     refill_answer,
     wave_answers,
 )
@@ -135,12 +135,19 @@ def _turn(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, fleet: tupl
     if coming is None:
         definition = group.strategy.waves[-1] if wave is None else definition_of(wave, group)
         soak, _ = wave_answers(draft, group, rollout, definition)
-        holds = holds_of((halt_answer(draft, group), soak))
+        holds = holds_of((halt_answer(draft, group), soak)) or tuple(_unread(draft))
         return Turn(group, rollout.id, definition, holds, Candidates())
     holds = (*common, *holds_of(wave_answers(draft, group, rollout, coming.definition)))
     candidates = _choose(draft, group, rollout, coming.pool)
     waiting_since = rollout.planned_at if wave is None else wave.soaked_at
     return Turn(group, rollout.id, coming.definition, holds, candidates, coming, waiting_since)
+
+
+def _unread(draft: Draft) -> Iterator[Hold]:
+    """Yield what keeps a rollout from its end once its waves have soaked: whose clusters are not read, nobody knows."""
+    for source in draft.unlisted:
+        why = draft.snapshot.observation.unreachable[source]
+        yield Hold(HoldReason.NOT_OBSERVED, f"source {source} was not read since this process started: {why}")
 
 
 def _mend_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: WaveRecord) -> RolloutRecord:
@@ -216,8 +223,10 @@ def _start(draft: Draft, turn: Turn) -> list[Start]:
 
 def _admit_wave(draft: Draft, turn: Turn, wave: NextWave) -> None:
     reasons = {hold.cluster: hold for hold in reversed(turn.candidates.holds)}
+    records = draft.recall.rollouts[turn.rollout].clusters
     for name in turn.candidates.held:
-        draft.add(ClusterSetAside(turn.rollout, name, reasons[name].detail))
+        if not records[name].tail:
+            draft.add(ClusterSetAside(turn.rollout, name, reasons[name].detail))
     members = turn.candidates.able
     draft.add(WaveAdmitted(turn.rollout, turn.group.name, wave.number, wave.name, wave.tail, members))
 
@@ -235,7 +244,7 @@ def _start_cluster(draft: Draft, turn: Turn, name: str) -> Start:
         release_from=reading.release,
         target=rollout.target,
         token=reading.token,
-        expires_at=draft.now + expected_expiry(draft.snapshot.poll_interval),
+        expires_at=draft.now + lifetime_of_start(draft.snapshot.poll_interval, draft.snapshot.write_limit),
         fleet=draft.snapshot.declaration.fleet,
     )
     draft.add(ClusterStarted(rollout.id, name, start.release_from, start.target, start.token, start.expires_at))

@@ -63,7 +63,7 @@ def _resting(
 ) -> str:
     drift = draft.drifts[group.name]
     if drift.of == 0:
-        return "selects no live cluster"
+        return "selects no live cluster" + (f"; {_hold(holds[0], draft)}" if holds else "")
     if rollout is not None and rollout.outcome is Outcome.FAILED and state is StatusState.FAILURE:
         stopped = [draft.short(stop.cluster or "") for stop in draft.open_stops(group.name)]
         return f"ended with {len(stopped)} quarantined: {_names(stopped)}"
@@ -89,17 +89,17 @@ def _running(
         text += f", {in_flight} in flight" if in_flight else ""
         text += ", soaked" if wave.has_soaked else ""
         text += ", soaking" if previous is not None and previous.has_begun and not wave.has_soaked else ""
-    return text + _next(draft, turn)
+    return text + _next(draft, turn, under_way=bool(admitted))
 
 
-def _next(draft: Draft, turn: Turn | None) -> str:
+def _next(draft: Draft, turn: Turn | None, *, under_way: bool) -> str:
     """Say what is waited for: a person first, else the time of the next look."""
     if turn is None:
         return ""
     if turn.started:
         would = "would start" if draft.snapshot.observe_only else "starting"
         return f"; {would} {_names([draft.short(name) for name in turn.started])}"
-    busy = draft.in_flight_count(turn.group.name) > 0
+    busy = under_way and draft.in_flight_count(turn.group.name) > 0
     holds = [
         hold
         for hold in turn.holds or turn.candidates.holds
@@ -110,7 +110,9 @@ def _next(draft: Draft, turn: Turn | None) -> str:
     timed = [hold for hold in holds if hold.recheck_at is not None]
     first = holds[0] if len(timed) < len(holds) else max(timed, key=lambda hold: hold.recheck_at or draft.now)
     if len(timed) == len(holds) and first.recheck_at is not None:
-        return f"; next: {format_moment(first.recheck_at, draft.now)} ({_WAITING_FOR.get(first.reason, first.reason)})"
+        of = f" of {draft.short(first.cluster)}" if first.cluster else ""
+        what = _WAITING_FOR.get(first.reason, first.reason)
+        return f"; next: {format_moment(first.recheck_at, draft.now)} ({what}{of})"
     untimed = next(hold for hold in holds if hold.recheck_at is None)
     return f"; {_hold(untimed, draft)}"
 
@@ -120,6 +122,7 @@ _WAITING_FOR = {
     HoldReason.OUTSIDE_WINDOW: "window",
     HoldReason.FROZEN: "freeze",
     HoldReason.CLUSTER_HELD: "hold",
+    HoldReason.WRITE_REFUSED: "another try",
 }
 
 
@@ -168,7 +171,8 @@ def config_status(standing: Standing, groups: int) -> CommitStatus:
     if standing.rewritten_from is not None:
         text = f"history was rewritten: it does not descend from {standing.rewritten_from[:10]}, which was in force"
         return CommitStatus(standing.head, context, StatusState.ERROR, text)
-    return CommitStatus(standing.head, context, StatusState.SUCCESS, f"valid, {groups} cluster groups")
+    valid = f"valid, {groups} cluster group{'' if groups == 1 else 's'}"
+    return CommitStatus(standing.head, context, StatusState.SUCCESS, valid)
 
 
 def _fleet_status(standing: Standing, views: Sequence[GroupView], fleet: Sequence[Hold], note: str) -> CommitStatus:

@@ -18,6 +18,8 @@ from controller.model.plan import Explanation
 from controller.model.snapshot import Snapshot
 from controller.model.verdict import Answer
 
+_NEED_TARGET = ("hop", "operator")
+
 
 def matching(snapshot: Snapshot, name: str) -> tuple[str, ...]:
     """Return the full names of the clusters that ``name``, short or full, may mean."""
@@ -28,8 +30,10 @@ def matching(snapshot: Snapshot, name: str) -> tuple[str, ...]:
 def explain_cluster(snapshot: Snapshot, cluster: str) -> Explanation:
     """Return every gate's answer for ``cluster``, a full name."""
     draft = judge(snapshot)
-    owner = draft.membership.owner.get(cluster) or next(iter(draft.membership.claimed_twice.get(cluster, ())), None)
-    group = draft.groups.get(owner or "")
+    claimed_by = draft.membership.claimed_twice.get(cluster, ())
+    if claimed_by:
+        return _claimed_twice(draft, cluster, claimed_by)
+    group = draft.groups.get(draft.membership.owner.get(cluster, ""))
     if group is None:
         return _unclaimed(draft, cluster)
     rollout = draft.running(group.name)
@@ -80,6 +84,14 @@ def _on_target(draft: Draft, group: ClusterGroup, cluster: str, record: ClusterR
 def _unclaimed(draft: Draft, cluster: str) -> Explanation:
     answers: tuple[Answer, ...] = fleet_answers(draft)
     sentence = "no group claims it: it is reported, and never touched"
+    return Explanation(cluster, None, None, None, None, "", draft.reading(cluster), answers, sentence)
+
+
+def _claimed_twice(draft: Draft, cluster: str, groups: tuple[str, ...]) -> Explanation:
+    """Answer for a cluster that more than one group claims: it has no target, so nothing is asked that needs one."""
+    asked = cluster_answers(draft, draft.groups[groups[0]], None, cluster)
+    answers = (*fleet_answers(draft), *(answer for answer in asked if answer.gate not in _NEED_TARGET))
+    sentence = f"groups {' and '.join(groups)} claim it: neither moves it"
     return Explanation(cluster, None, None, None, None, "", draft.reading(cluster), answers, sentence)
 
 

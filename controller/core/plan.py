@@ -11,7 +11,7 @@ from controller.core.admission import Admission, admit
 from controller.core.draft import Draft
 from controller.core.explain import statuses_of, threads_of
 from controller.core.progress import observe_progress
-from controller.core.questions import fleet_answers, holds_of
+from controller.core.questions import fleet_answers, holds_of, note_order
 from controller.core.rollouts import end_rollouts, follow_declaration
 from controller.core.soak import credit_soaks
 from controller.core.stops import judge_failures, take_acknowledgements, take_requests
@@ -43,6 +43,7 @@ def judge(snapshot: Snapshot) -> Draft:
     credit_soaks(draft)
     end_rollouts(draft)
     draft.count_slots()
+    note_order(draft)
     return draft
 
 

@@ -76,8 +76,10 @@ def _judge_started(draft: Draft, rollout: RolloutRecord, name: str, reading: Rea
         return ClusterFailed(rollout.id, rollout.group, name, f"its operator refused: {reading.refused}")
     if runs(reading, rollout.target) and is_well(reading):
         healthy = draft.sampled(name).healthy + 1
+        if healthy >= _samples(draft, rollout):
+            return ClusterConverged(rollout.id, name)  # a next start, even in this cycle, counts anew
         draft.samples[name] = Samples(healthy=healthy)
-        return ClusterConverged(rollout.id, name) if healthy >= _samples(draft, rollout) else None
+        return None
     return _judge_deadline(draft, rollout, name, reading)
 
 

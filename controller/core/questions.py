@@ -29,11 +29,13 @@ from controller.core.gates.window import window
 from controller.core.soak import has_begun
 from controller.core.waves import definition_of
 from controller.model.declaration import ClusterGroup, ClusterHold, Wave
+from controller.model.entries import OrderPassed
 from controller.model.history import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind
 from controller.model.names import last_part
 from controller.model.observation import Reading
 from controller.model.requests import FLEET
-from controller.model.verdict import Answer, Hold, Verdict
+from controller.model.verdict import Answer, Hold, HoldReason, Verdict
+from controller.model.versions import KafkaVersion
 
 RETRY_INTERVALS = 5
 """Poll intervals after which a refused write is tried again."""
@@ -143,10 +145,19 @@ def _reading_answers(draft: Draft, group: ClusterGroup, name: str, reading: Read
     yield Answer("identity", identity(reading, declaration.fleet, claimed_by, seen_twice=twice))
     yield Answer("settled", settled(reading, in_flight=name in draft.in_flight))
     yield Answer("health", health(reading))
-    illegal = hops.illegal_hop(reading, group.target, declaration.catalog)
-    risk = hops.OLD_CLIENTS_RISK if hops.crosses_to_4x(reading, group.target) else None
-    yield Answer("hop", hop(illegal, risk, group.accept_risks))
+    if reading.release >= group.target:
+        yield Answer("hop", ahead_of_target(reading, group.target))
+    else:
+        illegal = hops.illegal_hop(reading, group.target, declaration.catalog)
+        risk = hops.OLD_CLIENTS_RISK if hops.crosses_to_4x(reading, group.target) else None
+        yield Answer("hop", hop(illegal, risk, group.accept_risks))
     yield Answer("operator", operator(group.target, reading.supported))
+
+
+def ahead_of_target(reading: Reading, target: KafkaVersion) -> Hold:
+    """Return the hold of a cluster that runs more than its target: it is left there."""
+    detail = f"it runs {reading.highest}, above the target {target}, and is left there"
+    return Hold(HoldReason.AHEAD_OF_TARGET, detail)
 
 
 def git_holds(group: ClusterGroup, name: str) -> tuple[ClusterHold, ...]:
@@ -184,30 +195,43 @@ def _predecessors(draft: Draft, group: ClusterGroup) -> Iterator[Predecessor]:
             target=other.target,
             halted=other.halted or any(draft.open_stops(name, StopKind.HALT)),
             has_clusters=drift.of > 0,
-            converged=_has_converged(draft, other, group),
+            converged=_has_passed(draft, name, group.target),
             sentence=f"{drift.on_target} of {drift.of} clusters run {other.target}",
         )
 
 
-def _has_converged(draft: Draft, other: ClusterGroup, group: ClusterGroup) -> bool:
-    passed = draft.recall.passed.get(other.name)
-    if passed is not None and passed >= group.target:  # type: ignore[operator]
-        return True
-    if draft.unlisted:
+def note_order(draft: Draft) -> None:
+    """Record which groups named under ``after`` have converged; for that release they then stay passed."""
+    for name in sorted({name for group in draft.groups.values() for name in group.after}):
+        group = draft.groups[name]
+        if not _has_passed(draft, name, group.target) and _has_converged(draft, group):
+            draft.add(OrderPassed(name, group.target))
+
+
+def _has_passed(draft: Draft, name: str, target: KafkaVersion) -> bool:
+    passed = draft.recall.passed.get(name)
+    return isinstance(passed, KafkaVersion) and passed >= target
+
+
+def _has_converged(draft: Draft, group: ClusterGroup) -> bool:
+    """Tell whether every live cluster of the group is through, but for those held in Git."""
+    drift, running = draft.drifts[group.name], draft.running(group.name)
+    if draft.unlisted or not drift.of:
         return False
-    running = draft.running(other.name)
-    if running is None:
-        drift = draft.drifts[other.name]
-        stopped = (stop.cluster for stop in draft.cluster_stops if stop.cluster is not None)
-        ours = (name for name in stopped if draft.membership.owner.get(name) == other.name)
-        return all(is_held_in_git(draft, other, name) for name in (*drift.below, *drift.unknown, *ours))
-    return all(
-        record.state is ClusterState.SOAKED
-        or (record.state is ClusterState.PENDING and is_held_in_git(draft, other, name))
-        for name, record in running.clusters.items()
-    )
+    records = {} if running is None else running.clusters
+    moving = [name for name, record in records.items() if record.state is not ClusterState.SOAKED]
+    if any(records[name].state is not ClusterState.PENDING for name in moving):
+        return False
+    stopped = (stop.cluster for stop in draft.cluster_stops if stop.cluster is not None)
+    ours = (name for name in stopped if draft.membership.owner.get(name) == group.name)
+    outside = (name for name in (*drift.below, *drift.unknown, *ours) if name not in records)
+    return all(is_held_in_git(draft, group, name) for name in (*moving, *outside))
 
 
-def expected_expiry(poll_interval: timedelta) -> timedelta:
-    """Return how long an intention may wait to be written: two poll intervals."""
-    return 2 * poll_interval
+def lifetime_of_start(poll_interval: timedelta, write_limit: timedelta) -> timedelta:
+    """Return how long an intention may wait to be written: two poll intervals.
+
+    Never less than one time limit for outside calls, which looking at the fleet alone may take: with a short interval
+    every intention would else be too old by the time it is written.
+    """
+    return max(2 * poll_interval, write_limit)

@@ -24,7 +24,7 @@ from controller.model.history import (
     StopKind,
     WaveRecord,
 )
-from controller.model.versions import KafkaVersion
+from controller.model.versions import KafkaVersion, Target
 
 ENDED_KEPT = 2
 """Ended rollouts without clusters in flight that are remembered for each group and kind."""
@@ -129,10 +129,17 @@ def _rollout_ended(recall: Recall, entry: e.RolloutEnded, at: datetime) -> None:
     if not recall.knows(entry.rollout):
         return
     recall.rollouts[entry.rollout] = replace(recall.rollouts[entry.rollout], outcome=entry.outcome, ended_at=at)
-    target = entry.target
-    if entry.outcome is Outcome.CONVERGED and isinstance(target, KafkaVersion):
-        earlier = recall.passed.get(entry.group)
-        recall.passed[entry.group] = max(earlier, target) if isinstance(earlier, KafkaVersion) else target
+    if entry.outcome is Outcome.CONVERGED and isinstance(entry.target, KafkaVersion):
+        _pass(recall, entry.group, entry.target)
+
+
+def _order_passed(recall: Recall, entry: e.OrderPassed, _: datetime) -> None:
+    _pass(recall, entry.group, entry.target)
+
+
+def _pass(recall: Recall, group: str, target: Target) -> None:
+    earlier = recall.passed.get(group)
+    recall.passed[group] = max(earlier, target) if earlier is not None else target
 
 
 def _cluster_joined(recall: Recall, entry: e.ClusterJoined, _: datetime) -> None:
@@ -315,6 +322,7 @@ _TAKE: dict[type, Callable[..., None]] = {
     e.RequestTaken: _request_taken,
     e.RolloutPlanned: _rollout_planned,
     e.RolloutEnded: _rollout_ended,
+    e.OrderPassed: _order_passed,
     e.ClusterJoined: _cluster_joined,
     e.ClusterLeft: _cluster_left,
     e.ClusterSetAside: _cluster_set_aside,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from controller.core.admission import Admission, Turn
 from controller.core.draft import Draft
 from controller.core.explain import sentence_of
-from controller.core.questions import fleet_answers, group_answers, holds_of
+from controller.core.questions import ahead_of_target, fleet_answers, group_answers, holds_of
 from controller.core.waves import definition_of, waves_to_come
 from controller.model.declaration import ClusterGroup
 from controller.model.entries import GroupJudged
@@ -100,6 +100,8 @@ def _holds(
         yield from turn.all_holds
     elif drift.below:
         yield from (*fleet, *holds_of(group_answers(draft, group)))
+    else:
+        yield from holds_of((halt_answer(draft, group),))
     for name in membership.missing.get(group.name, ()):
         yield Hold(
             HoldReason.CLUSTER_MISSING, f"{group.name} names it, and no one live cluster has that name", cluster=name
@@ -109,7 +111,9 @@ def _holds(
             detail = f"groups {' and '.join(groups)} claim it; leave it to one of them"
             yield Hold(HoldReason.CLAIMED_TWICE, detail, cluster=name)
     for name in drift.above:
-        yield _ahead(draft, group, name)
+        reading = draft.reading(name)
+        assert isinstance(reading, Reading), (name, reading)
+        yield ahead_of_target(reading, group.target).of(name)
     asked = {hold.cluster for hold in turn.candidates.holds} if turn is not None else set()
     for stop in draft.cluster_stops:
         if stop.scope == group.name and stop.cluster not in asked:
@@ -119,13 +123,6 @@ def _holds(
             yield Hold(reason, detail, cluster=stop.cluster)
     if rollout is not None:
         yield from _past_deadline(draft, group, rollout)
-
-
-def _ahead(draft: Draft, group: ClusterGroup, name: str) -> Hold:
-    reading = draft.reading(name)
-    runs = reading.highest if isinstance(reading, Reading) else "more"
-    detail = f"it runs {runs}, above the target {group.target}, and is left there"
-    return Hold(HoldReason.AHEAD_OF_TARGET, detail, cluster=name)
 
 
 def _past_deadline(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> Iterator[Hold]:

@@ -14,6 +14,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from controller.errors import LabError
 from controller.lab.broker import format_broker, is_formatted
 from controller.lab.ports import LOOPBACK, choose_ports
@@ -25,11 +27,13 @@ from controller.labfiles import (
     BrokerPlace,
     ClusterFile,
     LabFile,
+    OperatorState,
     cluster_folder,
     lab_file,
     read_cluster,
     read_clusters,
     read_lab,
+    read_status,
     replace_file,
     write_wanted,
 )
@@ -153,10 +157,22 @@ def _provide_operator(directory: Path, progress: Callable[[str], None]) -> None:
     if is_running(read_process(operator_file(directory))):
         progress("the operator runs already; it starts what is missing")
         return
+    for name in read_lab(directory).clusters:
+        _withdraw_status(cluster_folder(directory, name))
     progress("starting the operator, which starts the brokers")
     argv = (sys.executable, "-m", "controller.lab.operator", "--directory", str(directory))
     program = Program(argv, directory, directory / "operator.out", {**os.environ, "PYTHONPATH": _python_path()})
     start(program, lambda process: replace_file(operator_file(directory), process))
+
+
+def _withdraw_status(folder: Path) -> None:
+    """A dead operator's ``ready`` must not be taken for the new one's; what it saw of metadata.version stays."""
+    status = read_status(folder)
+    if status is not None:
+        replace_file(
+            folder / "status.json",
+            msgspec.structs.replace(status, state=OperatorState.ROLLING, message="the operator is being started"),
+        )
 
 
 def _python_path() -> str:

@@ -73,6 +73,14 @@ class RolloutEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderPassed:
+    """A group has converged on its target, but for clusters held in Git: groups that wait for it may follow."""
+
+    group: str
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterJoined:
     """A cluster came late; it goes to the tail wave."""
 
@@ -258,6 +266,7 @@ Entry = (
     | RequestTaken
     | RolloutPlanned
     | RolloutEnded
+    | OrderPassed
     | ClusterJoined
     | ClusterLeft
     | ClusterSetAside

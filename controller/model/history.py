@@ -190,7 +190,7 @@ class History:
     """By group."""
     groups: Mapping[str, GroupState] = field(default_factory=dict)
     passed: Mapping[str, Target] = field(default_factory=dict)
-    """By group: the highest release for which its software rollout has converged."""
+    """By group: the highest release on which it has converged, so that groups that wait for it may follow."""
     head: str = ""
     """The newest revision seen, valid or not; empty before the first."""
     in_force: str = ""

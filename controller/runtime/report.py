@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.core.explain import closing_statuses, reply_of
+from controller.errors import LedgerError
 from controller.model.entries import Recorded
 from controller.model.outbox import Body, CommitStatus, Message, Posted, StatusState, ThreadHead
 from controller.ports import Ledger, Outbox
@@ -34,6 +35,18 @@ class Audience:
         return self.statuses if isinstance(body, CommitStatus) else self.threads
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something is said; both numbers make its key, since a clock that steps back shows a time twice."""
+
+    now: datetime
+    upto: int
+    """The last entry of the ledger that was there."""
+
+    def __str__(self) -> str:
+        return f"{self.now.isoformat()} {self.upto}"
+
+
 class Reporter:
     """Queues what is news to people. Its memory may be lost: it is read back from the outbox."""
 
@@ -50,13 +63,22 @@ class Reporter:
         """Queue everything that changed; tell whether there was anything. Raises LedgerError."""
         reported = self._ledger.reported() if self._reported is None else self._reported
         recorded = list(self._ledger.read(reported))
-        messages = [*self._news(bodies, now), *self._replies(recorded, fleet), *self._endings(bodies, now)]
         upto = recorded[-1].sequence if recorded else reported
+        moment = Moment(now, upto)
+        messages = [*self._news(bodies, moment), *self._replies(recorded, fleet), *self._endings(bodies, moment)]
         if messages or upto != reported:
-            self._ledger.queue(messages, upto, now)
+            self._queue(messages, moment)
         self._reported = upto
         self._remember(messages, {_topic(body) for body in bodies}, now)
         return bool(messages)
+
+    def _queue(self, messages: Sequence[Message], moment: Moment) -> None:
+        try:
+            self._ledger.queue(messages, moment.upto, moment.now)
+        except LedgerError:
+            # Whether they were taken is for the ledger to say: the next report asks it anew.
+            self._posted, self._unfinished, self._reported = {}, None, None
+            raise
 
     def _remember(self, messages: Sequence[Message], current: set[str], now: datetime) -> None:
         unfinished = self._known_unfinished()
@@ -80,12 +102,12 @@ class Reporter:
             }
         return self._unfinished
 
-    def _news(self, bodies: Sequence[Body], now: datetime) -> Iterator[Message]:
+    def _news(self, bodies: Sequence[Body], moment: Moment) -> Iterator[Message]:
         for body in bodies:
             topic = _topic(body)
             for audience in self._audiences:
-                if audience.takes(body) and self._is_news(audience.channel, topic, body, now):
-                    yield Message(audience.channel, f"{topic} {now.isoformat()}", topic, body)
+                if audience.takes(body) and self._is_news(audience.channel, topic, body, moment.now):
+                    yield Message(audience.channel, f"{topic} {moment}", topic, body)
 
     def _is_news(self, channel: str, topic: str, body: Body, now: datetime) -> bool:
         last = self._last(channel, topic)
@@ -93,7 +115,8 @@ class Reporter:
             return True
         if last.body == body:
             return False
-        return _stands_out(last.body, body) or now - last.at >= _words_every(body)
+        is_fresh = timedelta(0) <= now - last.at < _words_every(body)  # a clock that stepped back waits for nothing
+        return _stands_out(last.body, body) or not is_fresh
 
     def _last(self, channel: str, topic: str) -> Posted | None:
         if (channel, topic) not in self._posted:
@@ -110,7 +133,7 @@ class Reporter:
                     if audience.takes(body):
                         yield Message(audience.channel, key, _topic(body), body)
 
-    def _endings(self, bodies: Sequence[Body], now: datetime) -> Iterator[Message]:
+    def _endings(self, bodies: Sequence[Body], moment: Moment) -> Iterator[Message]:
         """Yield the end of statuses that earlier heads were left with, once their group has come to one."""
         statuses = [body for body in bodies if isinstance(body, CommitStatus)]
         topics = {_topic(status) for status in statuses}
@@ -120,7 +143,7 @@ class Reporter:
             if topic in topics or status is None or status.state in (last.state, StatusState.PENDING):
                 continue
             body = replace(status, revision=last.revision)
-            yield Message(channel, f"{topic} {now.isoformat()}", topic, body)
+            yield Message(channel, f"{topic} {moment}", topic, body)
 
 
 def _topic(body: Body) -> str:

@@ -8,7 +8,7 @@ from controller.ledger.opening import open_ledger
 from controller.model.declaration import Declaration
 from controller.runtime.clock import SystemClock
 from controller.settings import Settings
-from controller.wiring.parts import DeclaredSources, channels_of, repository_of
+from controller.wiring.parts import DeclaredSources, channels_of, make_ledger_folder, repository_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ def _check_repository(settings: Settings) -> Iterator[tuple[Checked, Declaration
 
 def _check_ledger(settings: Settings, declaration: Declaration | None) -> str:
     fleet = None if declaration is None else declaration.fleet
+    make_ledger_folder(settings)
     ledger = open_ledger(settings.ledger, fleet=fleet)
     try:
         if not ledger.acquire("wavefleet check", SystemClock().now()):

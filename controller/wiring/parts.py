@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from controller.errors import SettingsError
 from controller.fleets.kafka_health import KafkaBrokers
 from controller.fleets.lab import LabSource
 from controller.fleets.simulated import SimulatedSource
@@ -136,6 +137,15 @@ def _required_token(settings: Settings, name: str) -> str:
     if secret is None:
         raise not_set(name, "a token that may write commit statuses")
     return str(secret.reveal())
+
+
+def make_ledger_folder(settings: Settings) -> None:
+    """Make the ledger's folder, for this user alone, where it is not there yet. Raises SettingsError."""
+    folder = settings.ledger.parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"ledger: the folder {folder} cannot be made: {error.strerror}; choose another") from error
 
 
 def pace_of(settings: Settings) -> Pace:

@@ -1,40 +1,38 @@
-"""For commands that only look: the ledger's memory, a folder's declaration, and the snapshot the daemon would judge.
+"""For commands that only look: the ledger's memory, and the snapshot that the daemon would judge.
 
-Nothing here writes to a cluster, to the ledger or to a simulated fleet's state.
+Nothing here writes to a cluster, to the ledger or to a simulated fleet's state. The ledger's library is imported only
+where there is a ledger to read.
 """
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from controller import __version__
 from controller.core.recall import remember
-from controller.errors import DeclarationError, Problem, RepositoryError
-from controller.ledger.opened import OpenLedger
-from controller.ledger.opening import open_ledger
+from controller.errors import DeclarationError, RepositoryError
 from controller.model.declaration import Declaration
 from controller.model.history import History
 from controller.model.snapshot import Snapshot, Standing
 from controller.reports.metrics import Metrics
-from controller.repository.blobs import BlobCache
-from controller.repository.declare import load, validate
-from controller.repository.tree import DirectoryTree
 from controller.runtime.clock import SystemClock
 from controller.runtime.looking import Lookout
 from controller.runtime.watching import Watcher
 from controller.settings import Settings
+from controller.wiring.folder import declared_in
 from controller.wiring.parts import DeclaredSources, pace_of, repository_of
+
+if TYPE_CHECKING:
+    from controller.ledger.opened import OpenLedger
 
 FOLDER = "folder"
 """Stands for the revision where a folder is planned."""
 
 
-def problems_in(path: Path) -> tuple[Problem, ...]:
-    """Return everything that is wrong with what the folder declares. Raises RepositoryError where it cannot be read."""
-    return validate(DirectoryTree(path))
-
-
-def existing_ledger(settings: Settings) -> OpenLedger:
+def existing_ledger(settings: Settings) -> "OpenLedger":
     """Open the ledger that a controller made before. Raises LedgerError where there is none."""
+    from controller.ledger.opening import open_ledger
+
     return open_ledger(settings.ledger, create=False)
 
 
@@ -57,7 +55,7 @@ def look(settings: Settings, path: Path | None = None, at: datetime | None = Non
     now = at or SystemClock().now()
     history = recorded_history(settings)
     if path is not None:
-        declaration = load(DirectoryTree(path), BlobCache())
+        declaration = declared_in(path)
         return _snapshot(settings, declaration, Standing(head=FOLDER, in_force=FOLDER, confirmed_at=now), history, now)
     sighting = Lookout(repository_of(settings), Metrics(__version__)).look(history, (), now)
     standing = sighting.standing

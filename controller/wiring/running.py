@@ -1,10 +1,8 @@
 """A controller with everything around it: ledger, channels, daemon, and what probes ask."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from controller import __version__
-from controller.errors import SettingsError
 from controller.ledger.lease import this_process
 from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
@@ -15,7 +13,7 @@ from controller.runtime.cycle import Controller, World
 from controller.runtime.daemon import Daemon, Rhythm
 from controller.runtime.delivery import DeliveryLoop, Desk
 from controller.settings import Settings
-from controller.wiring.parts import DeclaredSources, channels_of, pace_of, repository_of
+from controller.wiring.parts import DeclaredSources, channels_of, make_ledger_folder, pace_of, repository_of
 
 LEAVE_SECONDS = 10.0
 """How long a process that leaves waits for messages in hand."""
@@ -64,7 +62,7 @@ class Pulse:
 
 def assemble(settings: Settings) -> Running:
     """Build the controller that the settings describe. Raises SettingsError, LedgerError."""
-    _make_folder(settings.ledger.parent)
+    make_ledger_folder(settings)
     told = channels_of(settings)
     repository = repository_of(settings)
     metrics, clock = Metrics(__version__), SystemClock()
@@ -84,11 +82,3 @@ def assemble(settings: Settings) -> Running:
     controller = Controller(world, pace_of(settings))
     daemon = Daemon(controller.run_cycle, Rhythm(settings.interval, settings.jitter), clock, metrics)
     return Running(controller, daemon, delivery, ledger, metrics, clock)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make the ledger's folder, for this user alone, where it is not there yet."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"ledger: the folder {folder} cannot be made: {error.strerror}; choose another") from error

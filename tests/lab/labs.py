@@ -43,7 +43,7 @@ _JAVA = """\
 case "$*" in
   -version) echo 'openjdk version "{version}.0.1" 2026-01-20' >&2; exit 0 ;;
   */4.9.9/*) echo 'ERROR the disk is on fire'; exit 1 ;;
-  */4.8.8/*) trap '' TERM ;;
+  */4.8.8/*) trap '' TERM; echo ready ;;
 esac
 while :; do sleep 0.2; done
 """

@@ -1,182 +1,28 @@
 """The keeper of one cluster with real processes and a Java that is a script: starts, adopts, refuses, gives account."""
 
-import os
-import signal
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from controller.errors import LabError
-from controller.lab.cluster_view import ClusterView
-from controller.lab.keeper import ClusterKeeper, Patience, Surroundings
+from controller.lab.keeper import Patience
 from controller.lab.processes import is_running
-from controller.lab.records import BrokerFile, broker_folder, read_broker, write_broker
+from controller.lab.records import BrokerFile, broker_folder, write_broker
 from controller.labfiles import (
-    BrokerPlace,
     OperatorState,
-    StatusFile,
-    read_cluster,
-    read_status,
-    read_wanted,
-    replace_file,
-    write_wanted,
 )
+from tests.lab.keepings import Keeping, kill_broker, look
 from tests.lab.labs import (
     BROKEN,
-    FETCH,
     LEVEL_OF_NEW,
     LEVEL_OF_OLD,
     NEW,
     OLD,
-    STUBBORN,
-    a_cache,
-    a_lab,
-    a_view,
     brokers_killed,
-    fake_tools,
     wait_until,
 )
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:(read|open)_text is deprecated:DeprecationWarning")
-
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-IMPATIENT = Patience(start_pause_seconds=0.01, start_pause_seconds_max=0.02, rest_seconds=0.1, move_trouble_seconds=30)
-
-
-class Keeping:
-    """A cluster of a lab, its keeper, and the looks of it."""
-
-    def __init__(self, root: Path, *, brokers: int = 2, release: str = OLD, maven: str | None = None) -> None:
-        self.directory = root / "lab"
-        self.folder = a_lab(self.directory, brokers=brokers, release=release)
-        self.tools = fake_tools(root / "tools", maven=maven)
-        self.releases = a_cache(root / "cache", OLD, BROKEN, STUBBORN, environ=self.tools.environ)
-        if maven is None:
-            a_cache(root / "cache", NEW, environ=self.tools.environ)
-        self.keeper = self.a_keeper()
-
-    def a_keeper(self, patience: Patience = IMPATIENT, *, answers: bool = False) -> ClusterKeeper:
-        """Another keeper of the same cluster, as after the death of the first; of one that ``answers``, or does not."""
-        cluster = read_cluster(self.folder)
-        assert cluster is not None
-        around = Surroundings(self.releases, now=lambda: NOON, stop=lambda: False, patience=patience)
-        around = replace(around, ask=self.healthy) if answers else around
-        return ClusterKeeper(self.folder, cluster, around)
-
-    def healthy(self, brokers: Sequence[BrokerPlace]) -> ClusterView:
-        """A cluster in which every running broker is at once there and in sync; the first is the active controller."""
-        return a_view(*(place.id for place in brokers if is_running(self.broker(place.id).process)))
-
-    def want(self, release: str) -> None:
-        """Ask for ``release``."""
-        write_wanted(self.folder, release=release, expected_generation=read_wanted(self.folder).generation)
-
-    def saw_level(self, level: int) -> None:
-        """Let the status say which metadata.version was seen last, and a keeper read it."""
-        status = self.status()
-        replace_file(self.folder / "status.json", msgspec.structs.replace(status, metadata_level=level))
-        self.keeper = self.a_keeper()
-
-    def look_until(self, *, state: OperatorState) -> StatusFile:
-        """Look again until the status says ``state``."""
-
-        def said() -> bool:
-            self.keeper.look()
-            return state is self.status().state
-
-        wait_until(said, f"the status said {state}")
-        return self.status()
-
-    def status(self) -> StatusFile:
-        """What the operator says."""
-        status = read_status(self.folder)
-        assert status is not None
-        return status
-
-    def broker(self, number: int) -> BrokerFile:
-        """One broker's file."""
-        broker = read_broker(self.folder, number)
-        assert broker is not None
-        return broker
-
-    def pids(self) -> tuple[int | None, ...]:
-        """The pids of the status."""
-        return tuple(broker.pid for broker in self.status().brokers)
-
-
-@pytest.fixture
-def keeping(tmp_path: Path) -> Iterator[Keeping]:
-    """A cluster of two brokers, nothing started yet."""
-    keeping = Keeping(tmp_path)
-    with brokers_killed(keeping.directory):
-        yield keeping
-
-
-def test_a_whole_roll_fetches_the_release_and_takes_one_broker_at_a_time(tmp_path: Path) -> None:
-    """
-    From the wish to ready: never is more than one of three brokers away, and the active controller goes last.
-    """
-    keeping = Keeping(tmp_path, brokers=3, maven=FETCH)
-    keeping.keeper = keeping.a_keeper(answers=True)
-    with brokers_killed(keeping.directory):
-        keeping.look_until(state=OperatorState.READY)
-        keeping.want(NEW)
-        order: list[tuple[str, ...]] = []
-
-        def rolled() -> bool:
-            keeping.keeper.look()
-            order.append(tuple(str(keeping.broker(number).release) for number in (1, 2, 3)))
-            assert 2 <= sum(is_running(keeping.broker(number).process) for number in (1, 2, 3))
-            return (2, OperatorState.READY) == (keeping.status().observed_generation, keeping.status().state)
-
-        wait_until(rolled, "the roll was over")
-
-    assert [(OLD, OLD, OLD), (OLD, NEW, OLD), (OLD, NEW, NEW), (NEW, NEW, NEW)] == [*dict.fromkeys(order)]
-    assert (3, f"every broker runs {NEW} and is in sync") == (
-        keeping.status().brokers_on_wanted,
-        keeping.status().message,
-    )
-    assert 1 == keeping.tools.maven_runs
-
-
-def test_a_broker_that_never_ends_is_told_long_before_it_is_killed(tmp_path: Path) -> None:
-    """
-    A controlled shutdown that hangs is trouble first; only after the long limit is the broker killed and rolled.
-    """
-    keeping = Keeping(tmp_path, brokers=1, release=STUBBORN)
-    patience = Patience(stop_trouble_seconds=0.2, stop_kill_seconds=1.0, rest_seconds=0.1)
-    keeping.keeper = keeping.a_keeper(patience, answers=True)
-    with brokers_killed(keeping.directory):
-        keeping.look_until(state=OperatorState.READY)
-        keeping.want(NEW)
-
-        told = keeping.look_until(state=OperatorState.FAILED)
-        assert told.message.startswith(
-            "broker 1 has not ended 0.2 seconds after it was asked to by SIGTERM; it is killed"
-        )
-        assert is_running(keeping.broker(1).process)
-        keeping.look_until(state=OperatorState.READY)
-
-    assert NEW == keeping.broker(1).release
-
-
-def test_a_ready_cluster_is_looked_at_without_being_asked_each_time(keeping: Keeping) -> None:
-    """
-    At rest the files and processes are enough for most looks; a crash is seen at the very next one.
-    """
-    keeping.keeper = keeping.a_keeper(Patience(rest_seconds=60), answers=True)
-    keeping.look_until(state=OperatorState.READY)
-    _look(keeping, 2)
-    assert OperatorState.READY is keeping.status().state
-
-    _kill_broker(keeping, 2)
-    _look(keeping, 1)
-
-    assert (OperatorState.ROLLING, "starting broker 2") == (keeping.status().state, keeping.status().message)
 
 
 def test_the_first_looks_start_every_broker_on_the_wanted_release(keeping: Keeping) -> None:
@@ -201,12 +47,12 @@ def test_a_crashed_broker_comes_back_on_its_own_release(keeping: Keeping) -> Non
     """
     Whatever is wanted, what crashed is restarted as it was; a roll is another matter.
     """
-    _look(keeping, 2)
+    look(keeping, 2)
     keeping.want(NEW)
     first = keeping.broker(1)
-    _kill_broker(keeping, 1)
+    kill_broker(keeping, 1)
 
-    _look(keeping, 2)
+    look(keeping, 2)
     assert OLD == keeping.broker(1).release
     assert first.process != keeping.broker(1).process
     assert is_running(keeping.broker(1).process)
@@ -216,11 +62,11 @@ def test_a_new_operator_adopts_running_brokers(keeping: Keeping) -> None:
     """
     After the death of an operator the next one finds the brokers by their records and starts none twice.
     """
-    _look(keeping, 2)
+    look(keeping, 2)
     before = [keeping.broker(number) for number in (1, 2)]
 
     keeping.keeper = keeping.a_keeper()
-    _look(keeping, 2)
+    look(keeping, 2)
 
     assert before == [keeping.broker(number) for number in (1, 2)]
 
@@ -229,14 +75,14 @@ def test_a_roll_that_was_cut_off_after_the_stop_goes_on(keeping: Keeping) -> Non
     """
     The operator died between stopping a broker and starting it again: the next one starts it on its new release.
     """
-    _look(keeping, 2)
+    look(keeping, 2)
     keeping.want(NEW)
     file = keeping.broker(2)
     write_broker(keeping.folder, 2, BrokerFile(NEW, file.release, file.process))
-    _kill_broker(keeping, 2)
+    kill_broker(keeping, 2)
 
     keeping.keeper = keeping.a_keeper()
-    _look(keeping, 2)
+    look(keeping, 2)
 
     assert (OLD, NEW) == (keeping.broker(1).release, keeping.broker(2).release)
     assert (OLD, NEW) == (keeping.status().lowest, keeping.status().highest)
@@ -295,13 +141,13 @@ def test_what_cannot_be_done_is_refused_before_a_broker_is_touched(
     """
     keeping = Keeping(tmp_path, release=NEW if wanted == OLD else OLD)
     with brokers_killed(keeping.directory):
-        _look(keeping, 2)
+        look(keeping, 2)
         keeping.saw_level(level)
         before = keeping.pids()
         keeping.want(wanted)
 
         status = keeping.look_until(state=OperatorState.REFUSED)
-        _look(keeping, 2)
+        look(keeping, 2)
 
         assert status.message.startswith(sentence)
         assert 2 == status.observed_generation
@@ -312,7 +158,7 @@ def test_a_refusal_ends_when_something_else_is_wanted(keeping: Keeping) -> None:
     """
     A refused generation says nothing about the next one.
     """
-    _look(keeping, 2)
+    look(keeping, 2)
     keeping.saw_level(LEVEL_OF_OLD)
     keeping.want("4.3")
     keeping.look_until(state=OperatorState.REFUSED)
@@ -326,11 +172,11 @@ def test_a_roll_waits_for_a_level_that_nobody_has_seen(keeping: Keeping) -> None
     """
     Unknown holds: before a cluster has told its metadata.version no broker is rolled.
     """
-    _look(keeping, 2)
+    look(keeping, 2)
     before = keeping.pids()
     keeping.want(NEW)
 
-    _look(keeping, 3)
+    look(keeping, 3)
 
     assert "waiting for the cluster to answer" == keeping.status().message
     assert before == keeping.pids()
@@ -341,7 +187,7 @@ def test_a_move_that_comes_to_nothing_is_told_as_trouble(keeping: Keeping) -> No
     A cluster that never answers does not stay ``rolling`` for ever.
     """
     keeping.keeper = keeping.a_keeper(Patience(move_trouble_seconds=0.05))
-    _look(keeping, 2)
+    look(keeping, 2)
 
     status = keeping.look_until(state=OperatorState.FAILED)
 
@@ -352,7 +198,7 @@ def test_a_wish_that_cannot_be_read_is_told_and_touches_nothing(keeping: Keeping
     """
     A spoiled ``wanted.json`` is trouble of generation 0; the brokers go on.
     """
-    _look(keeping, 2)
+    look(keeping, 2)
     before = keeping.pids()
     (keeping.folder / "wanted.json").write_text("{")
 
@@ -382,22 +228,10 @@ def test_the_status_is_written_at_changes_and_dated(keeping: Keeping) -> None:
     """
     An unchanged status is not rewritten at once; each carries the moment it was written.
     """
-    _look(keeping, 2)
+    look(keeping, 2)
     first = (keeping.folder / "status.json").stat().st_ino
 
     keeping.keeper.look()
 
     assert "2026-03-02T12:00:00Z" == keeping.status().updated_at
     assert first == (keeping.folder / "status.json").stat().st_ino
-
-
-def _look(keeping: Keeping, times: int) -> None:
-    for _ in range(times):
-        keeping.keeper.look()
-
-
-def _kill_broker(keeping: Keeping, number: int) -> None:
-    process = keeping.broker(number).process
-    assert process is not None
-    os.kill(process.pid, signal.SIGKILL)
-    wait_until(lambda: not is_running(process), "the broker was dead")

@@ -11,11 +11,22 @@ from pathlib import Path
 import pytest
 
 from controller.lab.processes import is_running
-from controller.lab.records import BrokerFile, ProcessRecord, read_broker
-from controller.labfiles import lab_file, read_status
-from tests.lab.labs import NEW, OLD, FakeTools, a_cache, a_lab, brokers_killed, fake_tools, wait_until
+from controller.lab.records import BrokerFile, ProcessRecord, operator_file, read_broker, read_process
+from controller.labfiles import BrokerStatus, OperatorState, StatusFile, lab_file, read_status, replace_file
+from tests.lab.labs import NEW, OLD, FakeTools, a_cache, a_lab, brokers_killed, fake_tools, kill, wait_until
 
 CLUSTERS = ("lab-1", "lab-2")
+
+
+def a_ready_status() -> StatusFile:
+    """What an operator wrote before it died; its broker's pid is of no account."""
+    brokers = (BrokerStatus(1, OLD, 1),)
+    return StatusFile(1, OperatorState.READY, OLD, OLD, OLD, brokers, 1, "well", "2026-03-02T12:00:00Z")
+
+
+def _waits(folder: Path) -> bool:
+    status = read_status(folder)
+    return status is not None and "waiting for the cluster to answer" == status.message
 
 
 class Stage:
@@ -42,6 +53,20 @@ class Stage:
                 yield operator
             finally:
                 operator.kill()
+
+    @contextmanager
+    def up(self) -> Iterator["subprocess.Popen[bytes]"]:
+        """``lab up`` on this lab; it and the operator it started are killed at the end."""
+        script = "import sys; from pathlib import Path; from controller.lab.up import lab_up\n"
+        script += f"lab_up(Path(sys.argv[1]), clusters=2, brokers=1, release={OLD!r}, progress=str)"
+        with subprocess.Popen([sys.executable, "-c", script, str(self.directory)], env=self.environ) as up:
+            try:
+                yield up
+            finally:
+                up.kill()
+                operator = read_process(operator_file(self.directory))
+                if operator is not None:
+                    kill(operator)
 
     def wait_for_brokers(self) -> list[ProcessRecord]:
         """Wait until every broker runs and the status says so; their processes."""
@@ -103,6 +128,22 @@ def test_a_killed_operator_is_followed_by_one_that_adopts(stage: Stage) -> None:
 
     assert before[1] == after[1]
     assert before[0] != after[0]
+
+
+def test_up_does_not_take_a_dead_operators_word_for_the_new_ones(stage: Stage) -> None:
+    """
+    A status that says ready, left by an operator that was killed, does not make ``lab up`` say that the lab is ready.
+    """
+    with stage.operator() as operator:
+        stage.wait_for_brokers()
+        operator.kill()
+    for folder in stage.folders:
+        replace_file(folder / "status.json", a_ready_status())
+
+    with stage.up() as up:
+        wait_until(lambda: all(map(_waits, stage.folders)), "the new operator spoke")
+
+        assert up.poll() is None
 
 
 def test_an_operator_leaves_a_lab_that_was_deleted(stage: Stage) -> None:

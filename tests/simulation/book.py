@@ -79,6 +79,8 @@ class Book:
         self.stops: dict[tuple[str, int], StopNote] = {}
         self.converged: list[tuple[str, Target]] = []
         """Group and target of every rollout that converged."""
+        self.passed: set[tuple[str, Target]] = set()
+        """Group and target of every group that was seen to be through, for those that wait for it."""
         self.head = ""
         self.in_force = ""
         self.well: dict[str, int] = {}
@@ -167,7 +169,7 @@ class Book:
                 self.stops[entry.scope, entry.number] = StopNote(entry)
             case e.StopAcknowledged():
                 self._lift(entry)
-            case e.TargetDeclared() | e.RequestTaken() | e.SoakCredited() | e.GroupJudged():
+            case e.TargetDeclared() | e.RequestTaken() | e.OrderPassed() | e.SoakCredited() | e.GroupJudged():
                 pass
             case _:
                 self._take_cluster(entry, at)

@@ -6,7 +6,7 @@ only a person can lift. Then people lift everything: each cluster must end up on
 
 from datetime import timedelta
 
-from controller.model.declaration import Declaration
+from controller.model.history import StopKind
 from controller.model.outbox import StatusState
 from controller.model.plan import GroupView, Plan
 from controller.model.verdict import HoldReason
@@ -89,18 +89,24 @@ def come_to_rest(play: Play) -> None:
     waiting = {view.name for view in play.plan.groups if not is_done(view)}
     held = {view.name for view in play.plan.groups if waits_for_person(play.plan, view)}
     ordered = {view.name for view in play.plan.groups if HoldReason.GROUP_ORDER in _reasons(view)}
-    held |= {name for name in ordered if _waits_in_vain(play.plan, play.declaration, name)}
+    held |= {name for name in ordered if _waits_in_vain(play, play.plan, name)}
     if waiting - held - ordered or (ordered & waiting and not held):
         raise PromiseBroken(f"ends: {sorted(waiting - held)} wait for nobody: {_told(play)}")
 
 
-def _waits_in_vain(plan: Plan, declaration: Declaration, name: str) -> bool:
-    """Tell whether a group goes after one that has no clusters, or declares less: only a commit changes that."""
-    group = declaration.group(name)
+def _waits_in_vain(play: Play, plan: Plan, name: str) -> bool:
+    """Tell whether a group goes after one that is halted, has no clusters, or declares less: for a person to change."""
+    group = play.declaration.group(name)
     assert group is not None, name
     views = {view.name: view for view in plan.groups}
-    others = [other for other in declaration.groups if other.name in group.after]
-    return any(views[other.name].of == 0 or other.target < group.target for other in others)
+    others = [other for other in play.declaration.groups if other.name in group.after]
+    return any(
+        views[other.name].of == 0
+        or other.target < group.target
+        or other.halted
+        or play.book.open_stops(other.name, StopKind.HALT)
+        for other in others
+    )
 
 
 def is_done(view: GroupView) -> bool:

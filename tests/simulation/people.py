@@ -39,6 +39,7 @@ class People:
             self._accept,
             self._halt_group,
             self._claim,
+            self._claim,
             self._chain,
             self._remove,
             self._freeze,
@@ -179,8 +180,9 @@ class People:
     def _claim(self, name: str, group: ClusterGroup) -> ClusterGroup:
         """Claim another group's clusters as well, or only one's own."""
         own = {"group": name}
-        if group.selector.match_labels == own and self.random.random() < 0.3:
-            return replace(group, selector=Selector(match_labels={"group": self.random.choice(GROUPS)}))
+        if group.selector.match_labels == own and self.random.random() < 0.5:
+            others = sorted(self.written.groups)
+            return replace(group, selector=Selector(match_labels={"group": self.random.choice(others)}))
         return replace(group, selector=Selector(match_labels=own), metadata_version=Finalize.HOLD)
 
     def _chain(self, name: str, group: ClusterGroup) -> ClusterGroup:
@@ -190,7 +192,7 @@ class People:
 
     def _remove(self, name: str, group: ClusterGroup) -> None:
         del group
-        if self.random.random() < 0.5:
+        if self.random.random() < 0.8:
             del self.written.groups[name]
 
     def _freeze(self, name: str, group: ClusterGroup) -> None:

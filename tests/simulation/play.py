@@ -5,17 +5,16 @@ The play knows when trouble strikes (``trouble`` decides it) and shows every cyc
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-
-import structlog
 
 from controller.core.recall import remember
 from controller.errors import LeaseLost, LedgerError, RepositoryError
 from controller.model.declaration import Declaration
-from controller.model.entries import ClusterStarted, Entry, RevisionSeen, RolloutEnded, StartWithdrawn
+from controller.model.entries import ClusterStarted, Entry, RevisionSeen, RolloutEnded, StartWithdrawn, WaveSoaked
 from controller.model.history import History
 from controller.model.observation import ObservedCluster
+from controller.model.outbox import Message, ThreadReply
 from controller.model.plan import Plan, Start
 from controller.model.requests import Command, Request
 from controller.runtime.clock import VirtualClock
@@ -35,17 +34,23 @@ SOURCES = ("eu", "us")
 FOLD_EVERY = 25
 """Cycles after which the whole ledger is folded and compared with what the process remembers."""
 
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-
 
 @dataclass(slots=True)
 class Reached:
     """How often each thing was reached, for coverage."""
 
-    holds: Counter[str]
-    entries: Counter[str]
-    transitions: Counter[str]
-    outcomes: Counter[str]
+    holds: Counter[str] = field(default_factory=Counter)
+    entries: Counter[str] = field(default_factory=Counter)
+    transitions: Counter[str] = field(default_factory=Counter)
+    """Such as ``started ClusterFailed``."""
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Reached") -> None:
+        """Count what ``other`` reached as well."""
+        for one, more in ((self.holds, other.holds), (self.entries, other.entries)):
+            one.update(more)
+        self.transitions.update(other.transitions)
+        self.outcomes.update(other.outcomes)
 
 
 class Play:
@@ -65,9 +70,12 @@ class Play:
         self.cycles = 0
         self.plan: Plan | None = None
         """Of the last cycle that came to its end."""
-        self.reached = Reached(Counter(), Counter(), Counter(), Counter())
+        self.reached = Reached()
         self.process = self._new_process()
         self._upto = 0
+        self._said: dict[tuple[str, str], Message] = {}
+        """The last message about each topic of each channel."""
+        self._keys: set[tuple[str, str]] = set()
         self._scene: tuple[datetime, Declaration | None, bool] | None = None
 
     def restart(self) -> None:
@@ -173,7 +181,20 @@ class Play:
         if plan is not None:
             held = [hold for view in plan.groups for hold in view.holds] + list(plan.holds)
             self.reached.holds.update(hold.reason.value for hold in held)
+        self._check_words()
         self._scene = (now, declaration, trusted)
+
+    def _check_words(self) -> None:
+        """See that nothing is said twice: neither under one key, nor in the same words as the last time."""
+        for message in self.ledger.queued:
+            topic = (message.channel, message.topic)
+            last = self._said.get(topic)
+            same = last is not None and not isinstance(message.body, ThreadReply) and last.body == message.body
+            if same or (message.channel, message.key) in self._keys:
+                raise PromiseBroken(f"twice-harmless: said twice: {message}")
+            self._said[topic] = message
+            self._keys.add((message.channel, message.key))
+        self.ledger.queued.clear()
 
     def _seen(self) -> Mapping[str, ObservedCluster]:
         return {name: each for shown in self.fleet.read_now.values() for name, each in shown.clusters.items()}
@@ -197,7 +218,13 @@ class Play:
 
 
 def _moves(book: Book, entry: Entry) -> Iterator[str]:
+    """Yield the state in which the entry finds each cluster that it moves, with the entry's kind."""
     rollout = book.rollouts.get(getattr(entry, "rollout", None) or 0)
-    cluster = getattr(entry, "cluster", None)
-    if rollout is not None and isinstance(cluster, str) and cluster in rollout.clusters:
-        yield f"{rollout.clusters[cluster].state} {type(entry).__name__}"
+    if rollout is None:
+        return
+    names = [getattr(entry, "cluster", None)]
+    if isinstance(entry, WaveSoaked):
+        names = [name for name, note in rollout.members(entry.wave).items() if note.state == "converged"]
+    for name in names:
+        if name in rollout.clusters:
+            yield f"{rollout.clusters[name].state} {type(entry).__name__}"

@@ -4,7 +4,7 @@ Every effect of a cycle is crossed by ``Process.cross``, before and after: the r
 fleet, the record of what became of the writes, and the queueing of messages.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -70,6 +70,8 @@ class SharedLedger:
     def __init__(self) -> None:
         self.memory = MemoryLedger()
         self.term = 0
+        self.queued: list[Message] = []
+        """Every message that was put into the outbox."""
 
 
 class Handle:
@@ -130,6 +132,7 @@ class Handle:
         self._cross(Point.BEFORE_QUEUE)
         self._require()
         self._shared.memory.queue(messages, reported, at)
+        self._shared.queued.extend(messages)
         self._cross(Point.AFTER_QUEUE)
 
     def reported(self) -> int:
@@ -192,6 +195,9 @@ class NoMetrics:
         """Pass over it."""
 
     def observe_call(self, system: str, outcome: str, seconds: float) -> None:
+        """Pass over it."""
+
+    def observe_outbox(self, waiting: Mapping[str, int]) -> None:
         """Pass over it."""
 
     def observe_lease(self, *, held: bool) -> None:

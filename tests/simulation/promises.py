@@ -40,6 +40,7 @@ def check(book: Book, scene: Scene, note: Callable[[Book, e.Entry], None] = lamb
     for promise, last_rule in AT_THE_END.items():
         for why in last_rule(book, scene):
             raise PromiseBroken(f"{promise}: {why}")
+    note_order(book, scene)
     book.leave(scene)
 
 
@@ -223,17 +224,30 @@ def order(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
     for name in group.after:
         other = scene.group(name)
         assert other is not None, name
-        members = {cluster for cluster, labels in book.labels.items() if claims(other, cluster, labels)}
+        members = _members(book, other)
         if not members:
             yield f"{name} has no clusters"
         if other.target < group.target:
             yield f"{name} declares less"
         if other.halted or book.open_stops(name, StopKind.HALT):
             yield f"{name} is halted"
-        passed = any(scope == name and target >= group.target for scope, target in book.converged)  # type: ignore[operator]
+        ever = {*book.converged, *book.passed}
+        passed = any(scope == name and target >= group.target for scope, target in ever)  # type: ignore[operator]
         late = [cluster for cluster in members if not _is_through(book, scene, other, cluster)]
         if not passed and late:
             yield f"{name} has not converged: {late}"
+
+
+def note_order(book: Book, scene: Scene) -> None:
+    """Note which groups are through with their target: for it they then stay so."""
+    for group in scene.declaration.groups:
+        members = _members(book, group)
+        if members and all(_is_through(book, scene, group, cluster) for cluster in members):
+            book.passed.add((group.name, group.target))
+
+
+def _members(book: Book, group: ClusterGroup) -> set[str]:
+    return {cluster for cluster, labels in book.labels.items() if claims(group, cluster, labels)}
 
 
 def _is_through(book: Book, scene: Scene, group: ClusterGroup, cluster: str) -> bool:

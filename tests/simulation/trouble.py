@@ -10,6 +10,7 @@ from random import Random
 from controller.model.history import StopKind
 from controller.model.plan import Start
 from controller.model.requests import FLEET, Command
+from controller.model.versions import KafkaVersion
 from tests.builders import HOUR, MINUTE, release
 from tests.simulation.fleet import Cluster, Operator, WriteFault
 from tests.simulation.people import People
@@ -29,7 +30,7 @@ class Trouble:
         self.written = written
         self.people = People(random, play, written)
         self.seed = seed
-        self.write_trouble = random.choice((0.0, 0.05, 0.3))
+        self.write_trouble = random.choice((0.0, 0.1, 0.4))
         play.fleet.write_fault = self._write_fault
         self._weighted: list[tuple[int, Callable[[], None]]] = [
             (10, self.people.acknowledge),
@@ -39,7 +40,7 @@ class Trouble:
             (3, self.people.mend_head),
             (6, self.sicken),
             (8, self.heal),
-            (3, self.change_operator),
+            (5, self.change_operator),
             (4, self.blind),
             (3, self.lose_source),
             (8, self.find_sources),
@@ -48,6 +49,7 @@ class Trouble:
             (3, self.come_back),
             (2, self.join),
             (2, self.others_change),
+            (8, self.others_help),
             (1, self.annotate),
             (1, self.own),
             (1, self.show_twice),
@@ -135,6 +137,15 @@ class Trouble:
         """Let somebody else ask a cluster for a release."""
         wanted = release(self.random.choice((*OLDER, "4.3.1")))
         self._some().ask(wanted, self.play.fleet.now)
+
+    def others_help(self) -> None:
+        """Let somebody ask for the very release for which our own start was not taken."""
+        for rollout in self.play.book.rollouts.values():
+            tried = [name for name, note in rollout.clusters.items() if note.state == "pending" and note.started_at]
+            for name in tried:
+                cluster = self.play.fleet.clusters.get(name)
+                if cluster is not None and isinstance(rollout.target, KafkaVersion) and rollout.outcome is None:
+                    cluster.ask(rollout.target, self.play.fleet.now)
 
     def annotate(self) -> None:
         """Let a person hold a cluster by its annotation, or let it go."""

@@ -71,7 +71,6 @@ def test_a_merged_bump_upgrades_real_clusters_wave_by_wave_and_loses_nothing(
     with ExitStack() as stack:
         forge = stack.enter_context(Gitea(tmp_path / "gitea"))
         slack = stack.enter_context(FakeSlack())
-        slack.add_channel("kafka-fleet")
         settings = _settings(tmp_path, forge, slack, forge.create_repository("fleet"))
         work = _push_fleet(tmp_path, forge, directory)
         loads = [stack.enter_context(_load(tmp_path, cluster)) for cluster in real]
@@ -118,7 +117,7 @@ def _settings(folder: Path, forge: Gitea, slack: FakeSlack, repository: str) -> 
         "gitea_token": forge.token,
         "slack_url": slack.api_url,
         "slack_token": TOKEN,
-        "slack_channel": "kafka-fleet",
+        "slack_channel": slack.add_channel("kafka-fleet"),
     }
 
 

@@ -19,7 +19,7 @@ def validate(
 ) -> None:
     """Check a fleet repository's files: fleet.yaml, releases.yaml, groups/*.yaml and the inventories they name."""
     from controller.cli.render import problem_json, to_json
-    from controller.wiring.reading import problems_in
+    from controller.wiring.folder import problems_in
 
     with exit_codes():
         problems = problems_in(path)
