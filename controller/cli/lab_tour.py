@@ -23,6 +23,7 @@ from controller.lab.git_http import Export, GitHttpServer
 from controller.lab.load import verify
 from controller.lab.status import ClusterState
 from controller.lab.up import lab_up
+from controller.labfiles import lab_file
 
 OLD, NEW = "4.1.2", "4.3.1"
 LIMIT_SECONDS = 600.0
@@ -61,8 +62,9 @@ def take_tour(directory: Path | None) -> None:
             state = lab_up(lab, clusters=2, brokers=3, release=OLD, progress=_say)
             _upgrade(folder, lab, state.clusters)
         finally:
-            lab_down(lab)
-            _say("the lab is down")
+            if lab_file(lab).exists():
+                lab_down(lab)
+                _say("the lab is down")
 
 
 def _upgrade(folder: Path, lab: Path, clusters: tuple[ClusterState, ...]) -> None:

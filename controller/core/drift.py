@@ -15,6 +15,8 @@ class Drift:
     below: tuple[str, ...]
     above: tuple[str, ...]
     unknown: tuple[str, ...]
+    sick: tuple[str, ...] = ()
+    """Of those on target: settled, read in full and unhealthy."""
 
     @property
     def of(self) -> int:
@@ -24,18 +26,20 @@ class Drift:
 
 def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], target: KafkaVersion) -> Drift:
     """Compare what each of ``names`` runs with ``target``; a half-rolled cluster is below it."""
-    on_target, below, above, unknown = 0, [], [], []
+    on_target, below, above, unknown, sick = 0, [], [], [], []
     for name in names:
         reading = clusters[name].reading
         if isinstance(reading, Unknown):
             unknown.append(name)
         elif runs(reading, target):
             on_target += 1
+            if reading.settled and not reading.healthy:
+                sick.append(name)
         elif reading.release < target:
             below.append(name)
         else:
             above.append(name)
-    return Drift(on_target, tuple(below), tuple(above), tuple(unknown))
+    return Drift(on_target, tuple(below), tuple(above), tuple(unknown), tuple(sick))
 
 
 def runs(reading: Reading, target: object) -> bool:

@@ -68,7 +68,7 @@ def _resting(
         stopped = [draft.short(stop.cluster or "") for stop in draft.open_stops(group.name)]
         return f"ended with {len(stopped)} quarantined: {_names(stopped)}"
     if state is StatusState.SUCCESS:
-        soaked = rollout is not None and rollout.outcome is Outcome.CONVERGED
+        soaked = rollout is not None and rollout.outcome is Outcome.CONVERGED and rollout.clusters
         return f"all {counted(drift.of)} {'converged and soaked' if soaked else 'on target'}"
     rest = f"{drift.on_target} of {counted(drift.of)} on target"
     unread = f"; not read since this process started: {', '.join(draft.unlisted)}" if draft.unlisted else ""

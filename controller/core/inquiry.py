@@ -6,12 +6,16 @@ Asks the gates as the cycle does, every one of them, and for the wave that the c
 from controller.core.admission import admit
 from controller.core.draft import Draft
 from controller.core.drift import runs
+from controller.core.gates.health import health
+from controller.core.gates.observation import observation
 from controller.core.plan import judge
+from controller.core.progress import describe
 from controller.core.questions import cluster_answers, fleet_answers, group_answers, refill_answer, wave_answers
 from controller.core.views import views_of
 from controller.core.waves import definition_of, waves_to_come
 from controller.model.declaration import ClusterGroup, Wave
-from controller.model.history import ClusterRecord, RolloutRecord
+from controller.model.durations import format_moment
+from controller.model.history import ClusterRecord, ClusterState, RolloutRecord
 from controller.model.names import last_part
 from controller.model.observation import Reading
 from controller.model.plan import Explanation
@@ -43,6 +47,8 @@ def explain_cluster(snapshot: Snapshot, cluster: str) -> Explanation:
     reading = draft.reading(cluster)
     if isinstance(reading, Reading) and runs(reading, group.target):
         return _on_target(draft, group, cluster, record)
+    if rollout is not None and record is not None and record.state is ClusterState.STARTED:
+        return _under_way(draft, group, rollout, cluster)
     if rollout is not None and wave is not None:
         admitted = record is not None and record.wave is not None
         ask = (
@@ -67,7 +73,9 @@ def explain_cluster(snapshot: Snapshot, cluster: str) -> Explanation:
 
 
 def _on_target(draft: Draft, group: ClusterGroup, cluster: str, record: ClusterRecord | None) -> Explanation:
-    """Answer for a cluster that has nowhere to go; no gate is asked of it."""
+    """Answer for a cluster that has nowhere to go: no gate is asked of it, but whether it is seen and healthy."""
+    reading = draft.reading(cluster)
+    assert isinstance(reading, Reading), (cluster, reading)
     return Explanation(
         cluster=cluster,
         group=group.name,
@@ -75,9 +83,31 @@ def _on_target(draft: Draft, group: ClusterGroup, cluster: str, record: ClusterR
         place=group.target_place,
         state=None if record is None else record.state,
         wave="",
-        reading=draft.reading(cluster),
-        answers=(),
+        reading=reading,
+        answers=(Answer("observation", observation(reading)), Answer("health", health(reading))),
         sentence=f"it runs its target, {group.target}",
+    )
+
+
+def _under_way(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, cluster: str) -> Explanation:
+    """Answer for a cluster that was started: no gate is asked of it any more, but whether it can be seen."""
+    record = rollout.clusters[cluster]
+    assert record.started_at is not None, (cluster, record)
+    reading = draft.reading(cluster)
+    began = format_moment(record.started_at, draft.now)
+    ends = format_moment(record.started_at + group.strategy.deadline, draft.now)
+    seen = f": {describe(reading)}" if isinstance(reading, Reading) else ""
+    wave = next((wave.name for wave in rollout.waves if wave.number == record.wave), "")
+    return Explanation(
+        cluster=cluster,
+        group=group.name,
+        target=group.target,
+        place=group.target_place,
+        state=record.state,
+        wave=wave,
+        reading=reading,
+        answers=(Answer("observation", observation(reading)),),
+        sentence=f"it was started {began} and has until {ends} to be healthy on {group.target}{seen}",
     )
 
 

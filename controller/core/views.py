@@ -1,11 +1,12 @@
 """Every group as people see it: made once here, shown the same by every channel, command and page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from controller.core.admission import Admission, Turn
 from controller.core.draft import Draft
 from controller.core.explain import sentence_of
-from controller.core.questions import ahead_of_target, fleet_answers, group_answers, holds_of
+from controller.core.gates.health import health
+from controller.core.questions import ahead_of_target, fleet_answers, group_answers, halt_answer, holds_of
 from controller.core.waves import definition_of, waves_to_come
 from controller.model.declaration import ClusterGroup
 from controller.model.entries import GroupJudged
@@ -114,6 +115,7 @@ def _holds(
         reading = draft.reading(name)
         assert isinstance(reading, Reading), (name, reading)
         yield ahead_of_target(reading, group.target).of(name)
+    yield from _unhealthy(draft, drift.sick)
     asked = {hold.cluster for hold in turn.candidates.holds} if turn is not None else set()
     for stop in draft.cluster_stops:
         if stop.scope == group.name and stop.cluster not in asked:
@@ -123,6 +125,16 @@ def _holds(
             yield Hold(reason, detail, cluster=stop.cluster)
     if rollout is not None:
         yield from _past_deadline(draft, group, rollout)
+
+
+def _unhealthy(draft: Draft, names: Iterable[str]) -> Iterator[Hold]:
+    """Yield what is wrong with clusters on target: it holds no start, and people should know."""
+    for name in names:
+        reading = draft.reading(name)
+        assert isinstance(reading, Reading), (name, reading)
+        verdict = health(reading)
+        if isinstance(verdict, Hold):
+            yield verdict.of(name)
 
 
 def _past_deadline(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> Iterator[Hold]:

@@ -1,24 +1,20 @@
 """The main job on real input: a real forge, real brokers, the daemon as a process, and a person who merges."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient
 
-from controller.lab.down import lab_down
-from controller.lab.load import verify
 from controller.lab.status import ClusterState, lab_status
 from controller.lab.up import lab_up
 from tests.fakes.slack import TOKEN, FakeSlack
 from tests.real.gitea import Gitea
 from tests.real.repositories import run_git
 from tests.system.daemons import DaemonProcess, read_json, run_cli
-from tests.system.lab_fixtures import require_lab
+from tests.system.lab_fixtures import lab_folder, require_lab, running_load
 
 OLD, NEW = "4.1.2", "4.3.1"
 OLD_LEVEL = 27
@@ -50,12 +46,8 @@ spec:
 @pytest.fixture(scope="module")
 def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, tuple[ClusterState, ...]]]:
     """Two real clusters of three brokers on the old release."""
-    require_lab()
-    directory = tmp_path_factory.mktemp("lab")
-    try:
+    with lab_folder(tmp_path_factory.mktemp("lab")) as directory:
         yield directory, lab_up(directory, clusters=2, brokers=3, release=OLD, progress=print).clusters
-    finally:
-        lab_down(directory)
 
 
 @pytest.mark.system
@@ -73,7 +65,10 @@ def test_a_merged_bump_upgrades_real_clusters_wave_by_wave_and_loses_nothing(
         slack = stack.enter_context(FakeSlack())
         settings = _settings(tmp_path, forge, slack, forge.create_repository("fleet"))
         work = _push_fleet(tmp_path, forge, directory)
-        loads = [stack.enter_context(_load(tmp_path, cluster)) for cluster in real]
+        loads = [
+            stack.enter_context(running_load(cluster.bootstrap, "load", tmp_path / f"{cluster.name}.acked"))
+            for cluster in real
+        ]
         daemon = stack.enter_context(DaemonProcess(settings, tmp_path / "daemon.log"))
         before = forge.head("fleet")
         daemon.await_until(lambda: forge.state("fleet", before, "wavefleet/real") == "success", "the first judgement")
@@ -88,6 +83,8 @@ def test_a_merged_bump_upgrades_real_clusters_wave_by_wave_and_loses_nothing(
         entries = read_json(settings, "history", "real", "--limit", "1000")
         status = read_json(settings, "status")
         assert 0 == daemon.stop()
+        sent = [load.stop() for load in loads]
+        reports = [load.verify() for load in loads]
 
     assert {NEW} == {broker.release for cluster in lab_status(directory).clusters for broker in cluster.brokers}
     assert [1, 2] == [entry["wave"] for entry in entries if entry["entry"] == "WaveAdmitted"]
@@ -98,11 +95,9 @@ def test_a_merged_bump_upgrades_real_clusters_wave_by_wave_and_loses_nothing(
     assert [f"real → {NEW}: all 2 clusters converged and soaked"] == [g["sentence"] for g in status["groups"]]
     _check_slack(slack)
     assert [OLD_LEVEL] * 2 == [_finalized_level(cluster) for cluster in real]
-    for cluster, (process, acknowledged) in zip(real, loads, strict=True):
-        assert 0 == process.returncode
-        report = verify(cluster.bootstrap, "load", acknowledged)
-        assert report.acknowledged > 1000, report
-        assert 0 == report.lost, report
+    assert [0, 0] == [summary.failed for summary in sent]
+    assert all(report.acknowledged > 1000 for report in reports), reports
+    assert [0, 0] == [report.lost for report in reports]
 
 
 def _settings(folder: Path, forge: Gitea, slack: FakeSlack, repository: str) -> dict[str, object]:
@@ -142,18 +137,6 @@ def _merge_bump(work: Path, forge: Gitea) -> str:
     run_git(work, "push", "--quiet", "origin", "bump")
     number = forge.open_pull_request("fleet", branch="bump", title=f"Upgrade to {NEW}")
     return forge.merge_pull_request("fleet", number)
-
-
-@contextmanager
-def _load(folder: Path, cluster: ClusterState) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
-    acknowledged = folder / f"{cluster.name}.acknowledged"
-    command = [sys.executable, "-m", "controller.lab.load", "--bootstrap", cluster.bootstrap, "--topic", "load"]
-    process = subprocess.Popen([*command, "--rate", "100", "--acked", str(acknowledged)])
-    try:
-        yield process, acknowledged
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def _is_rolling(directory: Path) -> bool:
