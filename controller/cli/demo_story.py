@@ -17,7 +17,7 @@ from controller.cli.playground import Playground, example_files
 from controller.cli.speech import complain
 from controller.model.outbox import StatusState
 from controller.model.plan import GroupView, Plan
-from controller.wiring.rehearsal import Rehearsal
+from controller.wiring.rehearsal import Rehearsal, Stage
 
 STARTS_AT = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 """A Monday morning inside production's window, far from the example's freeze."""
@@ -37,7 +37,8 @@ class _Demo:
     def __init__(self, folder: Path, *, statuses: bool) -> None:
         self._playground = Playground(folder)
         self._merge("The fleet as it is", example_files())
-        self._rehearsal = Rehearsal(folder, self._playground.bare, STARTS_AT, INTERVAL, sys.stdout, statuses=statuses)
+        stage = Stage(folder, self._playground.bare, STARTS_AT, INTERVAL)
+        self._rehearsal = Rehearsal(stage, sys.stdout, statuses=statuses)
 
     def run(self) -> None:
         self._until(lambda plan: all(group.state is StatusState.SUCCESS for group in plan.groups))

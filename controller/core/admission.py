@@ -122,14 +122,14 @@ def _read_ahead(draft: Draft, turns: Iterable[Turn]) -> Iterator[str]:
 
 
 def _turn(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, fleet: tuple[Hold, ...]) -> Turn:
-    common = (*fleet, *holds_of(group_answers(draft, group)))
+    shared = (*fleet, *holds_of(group_answers(draft, group)))
     wave = rollout.wave
     if wave is not None and wave.soaked_at is None:
         rollout = _mend_wave(draft, group, rollout, wave)
         waiting = [name for name, record in rollout.members(wave.number) if record.state is ClusterState.PENDING]
         if waiting:
             definition = definition_of(wave, group)
-            holds = (*common, *holds_of((refill_answer(draft, group, rollout, definition),)))
+            holds = (*shared, *holds_of((refill_answer(draft, group, rollout, definition),)))
             return Turn(group, rollout.id, definition, holds, _judge(draft, group, rollout, waiting, len(waiting)))
     coming = next_wave(rollout, group)
     if coming is None:
@@ -137,7 +137,7 @@ def _turn(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, fleet: tupl
         soak, _ = wave_answers(draft, group, rollout, definition)
         holds = holds_of((halt_answer(draft, group), soak)) or tuple(_unread(draft))
         return Turn(group, rollout.id, definition, holds, Candidates())
-    holds = (*common, *holds_of(wave_answers(draft, group, rollout, coming.definition)))
+    holds = (*shared, *holds_of(wave_answers(draft, group, rollout, coming.definition)))
     candidates = _choose(draft, group, rollout, coming.pool)
     waiting_since = rollout.planned_at if wave is None else wave.soaked_at
     return Turn(group, rollout.id, coming.definition, holds, candidates, coming, waiting_since)

@@ -4,6 +4,7 @@ Every channel shows these sentences and makes none of its own.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from controller.core.admission import Turn
 from controller.core.draft import Draft
@@ -42,20 +43,25 @@ NEEDS_PERSON = frozenset(
 """Reasons that only a person can lift; halts and quarantines are told when they happen."""
 
 
-def sentence_of(  # noqa: PLR0913, PLR0917 - the sentence is of all of these, and they have no name together
-    draft: Draft,
-    group: ClusterGroup,
-    rollout: RolloutRecord | None,
-    turn: Turn | None,
-    waves: Sequence[WaveView],
-    holds: Sequence[Hold],
-    state: StatusState,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Everything that was judged of one group in this cycle."""
+
+    group: ClusterGroup
+    rollout: RolloutRecord | None
+    turn: Turn | None
+    waves: Sequence[WaveView]
+    holds: Sequence[Hold]
+    state: StatusState
+
+
+def sentence_of(draft: Draft, judgement: Judgement) -> str:
     """Return the group's one sentence of this cycle."""
+    group, rollout = judgement.group, judgement.rollout
     head = f"{group.name} → {group.target}: "
     if rollout is not None and rollout.is_running:
-        return head + _running(draft, group, rollout, turn, waves)
-    return head + _resting(draft, group, rollout, holds, state)
+        return head + _running(draft, group, rollout, judgement.turn, judgement.waves)
+    return head + _resting(draft, group, rollout, judgement.holds, judgement.state)
 
 
 def _resting(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from controller.core.admission import Admission, Turn
 from controller.core.draft import Draft
-from controller.core.explain import sentence_of
+from controller.core.explain import Judgement, sentence_of
 from controller.core.gates.health import health
 from controller.core.questions import ahead_of_target, fleet_answers, group_answers, halt_answer, holds_of
 from controller.core.waves import definition_of, waves_to_come
@@ -41,7 +41,7 @@ def _view(draft: Draft, group: ClusterGroup, turn: Turn | None, fleet: tuple[Hol
         rollout=None if rollout is None else rollout.id,
         kind=None if rollout is None else RolloutKind.SOFTWARE,
         state=state,
-        sentence=sentence_of(draft, group, rollout, turn, waves, holds, state),
+        sentence=sentence_of(draft, Judgement(group, rollout, turn, waves, holds, state)),
         done=drift.on_target,
         in_flight=in_flight,
         of=drift.of,

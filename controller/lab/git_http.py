@@ -85,10 +85,10 @@ class LoopbackHttpServer(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 64
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler], *, port: int = 0) -> None:
+    def __init__(self, answering: type[BaseHTTPRequestHandler], *, port: int = 0) -> None:
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
-        super().__init__((_LOOPBACK, port), handler)
+        super().__init__((_LOOPBACK, port), answering)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="loopback-http", daemon=True)
 
     @property
@@ -137,7 +137,7 @@ class GitHttpServer:
     Raises ``LabError`` when this machine's Git has no HTTP backend, or the port is taken.
     """
 
-    handler: ClassVar[type["GitRequestHandler"]]
+    answering: ClassVar[type["GitRequestHandler"]]
 
     def __init__(self, export: Export, *, port: int = 0) -> None:
         """Bind ``port`` of loopback, or any free one for 0; requests wait until ``start``."""
@@ -145,7 +145,7 @@ class GitHttpServer:
         self.backend = find_backend()
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
-        bound = type("BoundHandler", (self.handler,), {"git": self})
+        bound = type("BoundHandler", (self.answering,), {"git": self})
         try:
             self._http = LoopbackHttpServer(bound, port=port)
         except OSError as error:
@@ -318,7 +318,7 @@ class GitRequestHandler(BaseHTTPRequestHandler):
         """Say nothing: the standard library would write every request to stderr."""
 
 
-GitHttpServer.handler = GitRequestHandler
+GitHttpServer.answering = GitRequestHandler
 
 
 def find_backend() -> str:

@@ -80,7 +80,7 @@ class Reporter:
             self._posted, self._unfinished, self._reported = {}, None, None
             raise
 
-    def _remember(self, messages: Sequence[Message], current: set[str], now: datetime) -> None:
+    def _remember(self, messages: Sequence[Message], topics: set[str], now: datetime) -> None:
         unfinished = self._known_unfinished()
         for message in messages:
             place = (message.channel, message.topic)
@@ -89,7 +89,7 @@ class Reporter:
                 unfinished.pop(place, None)
                 if not message.body.is_final:
                     unfinished[place] = message.body
-        for place in [place for place in self._posted if place[1] not in current]:
+        for place in [place for place in self._posted if place[1] not in topics]:
             del self._posted[place]
 
     def _known_unfinished(self) -> dict[tuple[str, str], CommitStatus]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TextIO
@@ -24,14 +25,29 @@ from controller.wiring.parts import DeclaredSources, git_command, pace_of, repos
 DELIVER_SECONDS = 30.0
 
 
-class Rehearsal:
-    """A controller over ``repository``, whose time passes one poll interval per cycle."""
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where and when a rehearsal plays."""
 
-    def __init__(  # noqa: PLR0913 - each is one word of the demo's beginning
-        self, folder: Path, repository: Path, start: datetime, interval: timedelta, out: TextIO, *, statuses: bool
-    ) -> None:
-        given = {"repository": str(repository), "ledger": str(folder / "ledger.db"), "cache": str(folder / "cache")}
-        settings = load_settings({**given, "interval": f"{int(interval.total_seconds())}s"}, {})
+    folder: Path
+    """Everything it makes is in there."""
+    repository: Path
+    start: datetime
+    interval: timedelta
+
+
+class Rehearsal:
+    """A controller over a stage's repository, whose time passes one poll interval per cycle."""
+
+    def __init__(self, stage: Stage, out: TextIO, *, statuses: bool) -> None:
+        folder, interval, start = stage.folder, stage.interval, stage.start
+        given = {
+            "repository": str(stage.repository),
+            "ledger": str(folder / "ledger.db"),
+            "cache": str(folder / "cache"),
+            "interval": f"{int(interval.total_seconds())}s",
+        }
+        settings = load_settings(given, {})
         set_up_logs(sys.stderr, LogStyle(json=False, level="error"), Redaction())
         self.clock = VirtualClock(start)
         self._interval = interval

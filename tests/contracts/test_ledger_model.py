@@ -108,27 +108,27 @@ class LedgersAgree(RuleBasedStateMachine):
         self.in_hand += zip(first, second, strict=True)
 
     @precondition(lambda self: self.in_hand)
-    @rule(data=st.data())
-    def attempt(self, data: st.DataObject) -> None:
+    @rule(choice=st.data())
+    def attempt(self, choice: st.DataObject) -> None:
         """A try begins."""
-        for ledger, delivery in zip(self.both, data.draw(st.sampled_from(self.in_hand)), strict=True):
+        for ledger, delivery in zip(self.both, choice.draw(st.sampled_from(self.in_hand)), strict=True):
             ledger.outbox.attempt(delivery, self.now)
 
     @precondition(lambda self: self.in_hand)
-    @rule(data=st.data(), end=st.sampled_from(["delivered", "dropped"]))
-    def end(self, data: st.DataObject, end: str) -> None:
+    @rule(choice=st.data(), end=st.sampled_from(["delivered", "dropped"]))
+    def end(self, choice: st.DataObject, end: str) -> None:
         """A message comes to its end, perhaps for the second time."""
-        for ledger, delivery in zip(self.both, data.draw(st.sampled_from(self.in_hand)), strict=True):
+        for ledger, delivery in zip(self.both, choice.draw(st.sampled_from(self.in_hand)), strict=True):
             if end == "delivered":
                 ledger.outbox.delivered(delivery, f"about {delivery.message.key}", self.now)
             else:
                 ledger.outbox.dropped(delivery, "refused", self.now)
 
     @precondition(lambda self: self.in_hand)
-    @rule(data=st.data(), wait=_later, in_doubt=st.booleans())
-    def postpone(self, data: st.DataObject, wait: timedelta, *, in_doubt: bool) -> None:
+    @rule(choice=st.data(), wait=_later, in_doubt=st.booleans())
+    def postpone(self, choice: st.DataObject, wait: timedelta, *, in_doubt: bool) -> None:
         """A channel is down."""
-        for ledger, delivery in zip(self.both, data.draw(st.sampled_from(self.in_hand)), strict=True):
+        for ledger, delivery in zip(self.both, choice.draw(st.sampled_from(self.in_hand)), strict=True):
             ledger.outbox.postponed(delivery, self.now + wait, "503", in_doubt=in_doubt)
 
     @rule(by=_later)

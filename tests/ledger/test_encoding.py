@@ -18,19 +18,25 @@ from tests.ledger.builders import MINUTE, NEW, NOON, a_rollout, a_start, bodies,
 
 @given(entries())
 def test_every_entry_is_read_back_as_it_was_written(entry: Entry) -> None:
-    """Safety: nothing that is recorded is changed by writing it down, down to names that equality does not look at."""
+    """
+    Safety: nothing that is recorded is changed by writing it down, down to names that equality does not look at.
+    """
     assert repr(entry) == repr(decode_entry(*encode(entry)))
 
 
 @given(bodies())
 def test_every_message_is_read_back_as_it_was_written(body: Body) -> None:
-    """Safety: what is said after a restart is what was queued before it."""
+    """
+    Safety: what is said after a restart is what was queued before it.
+    """
     assert body == decode_body(*encode(body))
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.datetimes(timezones=st.just(UTC)))
 def test_moments_sort_as_text_as_they_do_in_time(one: datetime, other: datetime) -> None:
-    """Safety: queries may compare written moments."""
+    """
+    Safety: queries may compare written moments.
+    """
     assert one == read_moment(write_moment(one))
     assert (one < other) == (write_moment(one) < write_moment(other))
 

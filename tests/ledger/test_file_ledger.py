@@ -74,7 +74,7 @@ def test_rows_of_entries_are_neither_changed_nor_deleted(ledger: OpenLedger, beh
     assert [a_rollout(), SoakCredited(1, 1, 2 * MINUTE)] == [item.entry for item in ledger.read()]
 
 
-def test_a_batch_is_recorded_whole_or_not_at_all(ledger: OpenLedger, behind: Connection) -> None:
+def test_entries_are_recorded_together_or_not_at_all(ledger: OpenLedger, behind: Connection) -> None:
     """
     Where the second of two entries cannot be written, the first is not there either, and the ledger goes on.
     """

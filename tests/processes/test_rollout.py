@@ -16,11 +16,11 @@ def test_a_merged_bump_goes_through_the_fleet_wave_by_wave(tmp_path: Path) -> No
         daemon.await_for(world.has(world.first, f"success: web → {OLD}: all 3 clusters on target"), "a first success")
         merged = world.bump()
         daemon.await_for(world.has(merged, f"success: web → {NEW}: all 3 clusters converged and soaked"), "success")
-        assert world.has(merged, "success: 3 of 3 clusters on target", "wavefleet/fleet")()
+        daemon.await_for(world.has(merged, "success: 3 of 3 clusters", "wavefleet/fleet"), "the fleet's success")
         status = world.status()
         assert 0 == daemon.stop()
 
-    assert f"Upgrade to {NEW}\nsuccess wavefleet/config: valid, 1 cluster groups\n" in world.log_with_notes()
+    assert f"Upgrade to {NEW}\nsuccess wavefleet/config: valid" in world.log_with_notes()
     assert (NEW, 3, 0, 3, []) == tuple(status[name] for name in ("target", "done", "inFlight", "of", "holds"))
     assert sorted(CLUSTERS) == sorted(world.started())
     entries = world.entries()
@@ -38,7 +38,7 @@ def test_sigterm_finishes_the_cycle_in_hand(tmp_path: Path) -> None:
     world = World(tmp_path)
     with GitServer(tmp_path / "remote") as server, world.daemon(repository=server.url("fleet.git")) as daemon:
         daemon.await_for(world.has(world.first, "success"), "a first success")
-        server.hang()
+        server.slow(2)
         world.bump()
         server.forget()
         server.await_requests(1)

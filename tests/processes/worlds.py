@@ -6,12 +6,12 @@ for a fixed time; conditions are awaited, and every interval is short, so that a
 
 import json
 import os
-import shutil
 import signal
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +142,12 @@ class World:
     def take_repository_away(self) -> Callable[[], None]:
         """Let the remote vanish; the returned function brings it back."""
         away = self.folder / "away.git"
-        shutil.move(self.repository.bare, away)
-        return lambda: shutil.move(away, self.repository.bare) and None
+        self.repository.bare.rename(away)
+
+        def bring_back() -> None:
+            away.rename(self.repository.bare)
+
+        return bring_back
 
 
 class Daemon(DaemonProcess):
@@ -156,6 +160,11 @@ class Daemon(DaemonProcess):
     def ask_to_leave(self) -> None:
         """Send SIGTERM, as a service manager does, and wait for nothing."""
         os.kill(self.pid, signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Wait until it has left by itself, and return its exit code."""
+        assert self._process is not None
+        return self._process.wait(AWAITED_SECONDS)
 
     def lines(self, event: str = "") -> list[dict[str, Any]]:
         """Return what it has logged, or only the lines of one event."""
@@ -198,6 +207,5 @@ class Daemon(DaemonProcess):
         return 0.0
 
 
-def _read(headers: Mapping[str, str], body: bytes) -> Any:  # noqa: ANN401 - whatever was answered
-    is_json = headers["content-type"].startswith("application/json")
-    return json.loads(body) if is_json else body.decode()
+def _read(headers: Message, body: bytes) -> Any:  # noqa: ANN401 - whatever was answered
+    return json.loads(body) if headers.get_content_type() == "application/json" else body.decode()

@@ -137,7 +137,7 @@ class _WatchedHandler(GitRequestHandler):
         super().send_response(code, message)
 
 
-GitServer.handler = _WatchedHandler
+GitServer.answering = _WatchedHandler
 
 
 def _command(service: str, opening: bytes) -> str:

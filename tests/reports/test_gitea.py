@@ -1,5 +1,8 @@
 """Gitea, a real one: what it knows, what it hides, and what it answers where it does not know a commit."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -166,15 +169,17 @@ def test_an_answer_that_makes_no_sense_leaves_doubt(server: SomeServer, answer: 
     assert ["GET", "POST", "GET", "POST"] == [call.verb for call in server.calls]
 
 
-def test_a_netrc_never_takes_our_token_s_place(
-    server: SomeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_netrc_never_takes_our_token_s_place(server: SomeServer, tmp_path: Path) -> None:
     """
     Left alone, requests sends what a machine's .netrc holds; the token that was set is what goes out.
     """
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login mallory password elsewhere\n")
-    monkeypatch.setenv("NETRC", str(netrc))
-    StatusChannel(GiteaForge(server.origin, "ana/fleet", "the-token")).deliver(a_delivery(a_status()))
+    program = (
+        "import sys; from controller.reports.gitea import Gitea\n"
+        "Gitea(sys.argv[1], 'ana/fleet', 'the-token').newest('a' * 40, 'wavefleet/config')"
+    )
+    command = [sys.executable, "-c", program, server.origin]
+    subprocess.run(command, env=os.environ | {"NETRC": str(netrc)}, check=False, capture_output=True, timeout=60)
 
     assert {"token the-token"} == {call.headers["authorization"] for call in server.calls}

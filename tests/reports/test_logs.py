@@ -180,7 +180,7 @@ def test_text_cannot_be_forged_by_a_value(stream: io.StringIO) -> None:
     """
     set_up_logs(stream, LogStyle(json=False), CLEAN)
     ours().warning("cluster failed", cause="broken\n2026-03-02 [info] all is well", code="\x1b[2J")
-    logging.getLogger("kafka").warning("broken\n2026-03-02 [info] all is well\x1b[2J")
+    logging.getLogger("git.cmd").warning("broken\n2026-03-02 [info] all is well\x1b[2J")
 
     written = stream.getvalue()
 

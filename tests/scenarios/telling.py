@@ -97,4 +97,3 @@ _TELL: dict[type, Callable[..., str]] = {
 def explained(holds: Iterable[Hold]) -> Iterator[str]:
     """Yield a line for each hold of one cluster's explanation."""
     return (f"hold {told_hold(hold)}" for hold in holds)
-

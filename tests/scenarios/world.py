@@ -269,7 +269,7 @@ class World:
 
     def do_explain(self, words: list[str], _: str) -> str:
         """Tell why a cluster does not move."""
-        _, snapshot = self.process.controller.observe(self.clock.now())
+        _sighting, snapshot = self.process.controller.observe(self.clock.now())
         assert snapshot is not None, "nothing valid was ever declared"
         (full,) = matching(snapshot, words[0])
         told = explain_cluster(snapshot, full)

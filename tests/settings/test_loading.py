@@ -179,11 +179,11 @@ def test_a_settings_file_is_a_small_text(tmp_path: Path, content: bytes, found: 
     assert found in refusal(toml=str(file))
 
 
-def test_a_settings_file_that_is_not_there_is_refused_by_who_named_it(tmp_path: Path) -> None:
+def test_a_settings_file_that_is_not_there_is_refused_by_who_named_it() -> None:
     """
     The variable or the flag that names the file is to blame, not the file.
     """
-    missing = str(tmp_path / "missing.toml")
+    missing = "/nowhere/missing.toml"
 
     assert refusal(toml=missing).startswith(f"WAVEFLEET_SETTINGS: found no file '{missing}'")
     assert refusal(flags={"settings": missing}).startswith(f"--settings: found no file '{missing}'")

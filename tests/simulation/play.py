@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from controller.core.recall import remember
 from controller.errors import LeaseLost, LedgerError, RepositoryError
@@ -21,8 +22,8 @@ from controller.runtime.clock import VirtualClock
 from controller.runtime.cycle import Pace
 from tests.simulation.book import Book
 from tests.simulation.fleet import Fleet, ModelSource
-from tests.simulation.process import Process, ProcessDied, SharedLedger
-from tests.simulation.promises import PromiseBroken, check
+from tests.simulation.process import Incident, Process, ProcessDied, SharedLedger
+from tests.simulation.promises import Checkers, PromiseBroken
 from tests.simulation.repository import MemoryRepository
 from tests.simulation.scene import Scene
 
@@ -53,11 +54,28 @@ class Reached:
         self.outcomes.update(other.outcomes)
 
 
+class Runner(Protocol):
+    """What runs the cycles of a play."""
+
+    incident: Incident | None
+    """What will happen to it in its next cycle."""
+
+    @property
+    def history(self) -> History:
+        """What it remembers."""
+        ...
+
+    def run_cycle(self) -> Plan | None:
+        """Run one cycle; raises what a cycle raises."""
+        ...
+
+
 class Play:
     """The world and its controller."""
 
-    def __init__(self, begin: datetime = BEGIN, poll: timedelta = POLL) -> None:
+    def __init__(self, begin: datetime = BEGIN, poll: timedelta = POLL, promises: frozenset[str] = frozenset()) -> None:
         self.poll = poll
+        self._checkers = Checkers(promises, self._count)
         self.clock = VirtualClock(begin)
         self.fleet = Fleet(begin, write_limit=WRITE_LIMIT, witness=self._witness)
         self.repository = MemoryRepository()
@@ -71,7 +89,7 @@ class Play:
         self.plan: Plan | None = None
         """Of the last cycle that came to its end."""
         self.reached = Reached()
-        self.process = self._new_process()
+        self.process = self.new_process()
         self._upto = 0
         self._said: dict[tuple[str, str], Message] = {}
         """The last message about each topic of each channel."""
@@ -80,10 +98,11 @@ class Play:
 
     def restart(self) -> None:
         """Let the process be gone, and start another."""
-        self.process = self._new_process()
-
-    def _new_process(self) -> Process:
         self.confirmed_at = None
+        self.process = self.new_process()
+
+    def new_process(self) -> Runner:
+        """Return a controller that remembers only what is recorded."""
         sources = [ModelSource(name, self.fleet) for name in SOURCES]
         pace = Pace(self.poll, STALE_AFTER, WRITE_LIMIT)
         process = Process(self.ledger, self.repository, sources, self.clock, pace)
@@ -128,7 +147,7 @@ class Play:
     def check_fold(self) -> None:
         """Compare what the process remembers with a fold of the whole ledger."""
         folded = remember(History(), self.ledger.memory.read())
-        if folded != self.process.controller.history:
+        if folded != self.process.history:
             raise PromiseBroken("record-first: what is remembered is not what was recorded")
 
     def _take_over(self) -> None:
@@ -177,7 +196,7 @@ class Play:
         scene = Scene(
             now, declaration, trusted, self._seen(), unreachable, entries, self.poll, plan, self.fleet.clusters
         )
-        check(self.book, scene, self._count)
+        self._checkers.check(self.book, scene)
         if plan is not None:
             held = [hold for view in plan.groups for hold in view.holds] + list(plan.holds)
             self.reached.holds.update(hold.reason.value for hold in held)

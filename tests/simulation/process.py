@@ -233,6 +233,11 @@ class Process:
             pace,
         )
 
+    @property
+    def history(self) -> History:
+        """What it remembers."""
+        return self.controller.history
+
     def run_cycle(self) -> Plan | None:
         """Run one cycle; raises ProcessDied, and what a cycle raises."""
         self._handle.new_cycle()

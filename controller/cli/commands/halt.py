@@ -2,6 +2,7 @@
 
 import getpass
 import time
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -46,19 +47,11 @@ def resume(
     if revision is not None and (len(revision) < 7 or not all(each in "0123456789abcdef" for each in revision)):
         complain(f"wavefleet: --revision: found {revision!r}, expected at least 7 digits of a revision")
         raise typer.Exit(Exit.WRONG_USAGE)
-    request = _request(Command.RESUME, group or FLEET, by, reason, number=number, revision=revision)
-    _ask(settings, request, wait)
+    request = _request(Command.RESUME, group or FLEET, by, reason)
+    _ask(settings, replace(request, number=number, revision=revision), wait)
 
 
-def _request(
-    command: Command,
-    scope: str,
-    by: str | None,
-    reason: str,
-    *,
-    number: int | None = None,
-    revision: str | None = None,
-) -> Request:
+def _request(command: Command, scope: str, by: str | None, reason: str) -> Request:
     from controller.runtime.clock import SystemClock
 
     return Request(
@@ -68,8 +61,6 @@ def _request(
         by=by or _user(),
         reason=reason,
         at=SystemClock().now(),
-        number=number,
-        revision=revision,
     )
 
 
