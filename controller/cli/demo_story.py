@@ -42,20 +42,23 @@ class _Demo:
 
     def run(self) -> None:
         self._until(lambda plan: all(group.state is StatusState.SUCCESS for group in plan.groups))
-        _say(f"Ana merges the bump to {NEW} for staging and production")
+        self._say(f"Ana merges the bump to {NEW} for staging and production")
         text = {path: self._playground.text(path).replace(OLD, NEW) for path in (STAGING, PRODUCTION)}
         self._merge(f"Upgrade to Kafka {NEW}", text)
         self._until(lambda plan: _of(plan, "prod-eu").state is StatusState.FAILURE)
-        _say("production halted by itself; nothing starts there until a person has looked. An hour passes")
+        self._say("production halted by itself; nothing starts there until a person has looked. An hour passes")
         self._pass(timedelta(hours=1))
-        _say("Ana found a worn disk, had it replaced, and merges the acknowledgement")
+        self._say("Ana found a worn disk, had it replaced, and merges the acknowledgement")
         self._acknowledge("prod-eu-1", "Disk of team-eu-05 replaced, go on")
         self._until(lambda plan: any(hold.reason == "ClusterQuarantined" for hold in _of(plan, "prod-eu").holds))
-        _say("the rollout goes on; the failed cluster itself stays apart until it is acknowledged, too")
+        self._say("the rollout goes on; the failed cluster itself stays apart until it is acknowledged, too")
         self._pass(timedelta(hours=3))
         self._acknowledge("prod-eu-1, prod-eu-2", "team-eu-05 is healthy again, take it back")
         self._until(lambda plan: all(group.state is StatusState.SUCCESS for group in plan.groups))
         self._close()
+
+    def _say(self, sentence: str) -> None:
+        typer.echo(f"\n── {self._rehearsal.clock.now():%A %H:%M} UTC: {sentence} ──")
 
     def _merge(self, message: str, files: dict[str, str]) -> None:
         revision = self._playground.commit(message, files)
@@ -80,14 +83,10 @@ class _Demo:
 
     def _close(self) -> None:
         took = self._rehearsal.clock.now() - STARTS_AT
-        _say(f"done, after {took.days * 24 + took.seconds // 3600} virtual hours. What the repository shows now:")
+        self._say(f"done, after {took.days * 24 + took.seconds // 3600} virtual hours. What the repository shows now:")
         typer.echo("\n$ git log --notes=wavefleet --format='%h %s%n%N'\n")
         typer.echo(self._playground.log_with_notes())
 
 
 def _of(plan: Plan, name: str) -> GroupView:
     return next(group for group in plan.groups if group.name == name)
-
-
-def _say(sentence: str) -> None:
-    typer.echo(f"\n── {sentence} ──")

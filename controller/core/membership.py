@@ -37,8 +37,9 @@ def assign(
 ) -> Membership:
     """Return whose each of ``clusters`` is; ``known_ids`` are the Kafka cluster ids that were seen last."""
     ids = _ids(clusters, known_ids)
-    labels = _index_labels(clusters)
-    by_last_part = _index_names(clusters) if any(group.selector.names for group in groups) else {}
+    short = short_names(clusters)
+    labels = _index_labels(clusters) if any(group.selector.match_labels for group in groups) else {}
+    by_last_part = _index_names(short) if any(group.selector.names for group in groups) else {}
     claims: dict[str, list[str]] = defaultdict(list)
     missing: dict[str, tuple[str, ...]] = {}
     for group in groups:
@@ -58,7 +59,7 @@ def assign(
         unclaimed=tuple(sorted(clusters.keys() - claims.keys())),
         seen_twice=_seen_twice(ids),
         ids=ids,
-        short=short_names(clusters),
+        short=short,
     )
 
 
@@ -70,10 +71,11 @@ def _index_labels(clusters: Mapping[str, ObservedCluster]) -> Mapping[tuple[str,
     return index
 
 
-def _index_names(clusters: Mapping[str, ObservedCluster]) -> Mapping[str, list[str]]:
-    index: dict[str, list[str]] = defaultdict(list)
-    for name in clusters:
-        index[last_part(name)].append(name)
+def _index_names(short: Mapping[str, str]) -> Mapping[str, list[str]]:
+    """Return the full names behind each last part; more than one where it is ambiguous."""
+    index: dict[str, list[str]] = {}
+    for name, part in short.items():
+        index.setdefault(last_part(name) if part is name else part, []).append(name)
     return index
 
 

@@ -102,13 +102,7 @@ class Metrics:
 
     def observe_plan(self, plan: Plan, history: History) -> None:
         """Tell where groups and clusters stand; what was told before is replaced as a whole."""
-        holds = (*plan.holds, *(hold for group in plan.groups for hold in group.holds))
-        self._plan.families = (
-            *_group_families(plan.groups, history),
-            _hold_family(holds),
-            _stop_family(plan.groups, history),
-            _unclaimed_family(len(plan.unclaimed)),
-        )
+        self._plan.shown = (plan, history)
 
     def observe_call(self, system: str, outcome: str, seconds: float) -> None:
         """Tell that a call to an outside system ended."""
@@ -182,19 +176,23 @@ class _WithoutCreated(Collector):
 
 
 class _PlanFamilies(Collector):
-    """What the last plan showed, swapped in one step, so that no scrape sees half of two plans or a group long gone."""
+    """What the last plan showed, swapped in one step, so that no scrape sees half of two plans or a group long gone.
+
+    Counted when Prometheus asks, which is seldom, and not in each cycle.
+    """
 
     def __init__(self) -> None:
-        nothing = History()
-        self.families = (
-            *_group_families((), nothing),
-            _hold_family(()),
-            _stop_family((), nothing),
-            _unclaimed_family(0),
-        )
+        self.shown: tuple[Plan, History] | None = None
 
     def collect(self) -> Iterable[Metric]:
-        return self.families
+        plan, history = self.shown or (None, History())
+        groups = () if plan is None else plan.groups
+        fleet = () if plan is None else plan.holds
+        holds = (*fleet, *(hold for group in groups for hold in group.holds))
+        yield from _group_families(groups, history)
+        yield _hold_family(holds)
+        yield _stop_family(groups, history)
+        yield _unclaimed_family(0 if plan is None else len(plan.unclaimed))
 
 
 def _group_families(groups: Sequence[GroupView], history: History) -> tuple[Metric, ...]:

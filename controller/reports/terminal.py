@@ -1,7 +1,7 @@
 """A terminal as a channel: the thread and the statuses as people would see them on Slack and a forge.
 
 For ``wavefleet demo`` and for a daemon that somebody watches. What was printed cannot be edited, so a first message
-that changes is printed again, marked as an edit. Colours come from Rich, and only where the stream is a terminal;
+that changes is printed again, as one line. Colours come from Rich, and only where the stream is a terminal;
 anything else gets plain text without control characters, also out of names that have some.
 """
 
@@ -40,8 +40,11 @@ class TerminalChannel:
     def __init__(self, stream: TextIO, *, name: str = "terminal") -> None:
         self.name = name
         self._stream = stream
-        self._printed: OrderedDict[str, None] = OrderedDict()
-        self._threads: OrderedDict[str, None] = OrderedDict()
+        self._printed: OrderedDict[str, str] = OrderedDict()
+        self._titles: OrderedDict[str, str] = OrderedDict()
+        """Of each thread whose first message was printed."""
+        self._last_thread = ""
+        """Whose lines stand right above; a reply to another one names it."""
 
     def deliver(self, delivery: Delivery) -> str:
         """Print one message and return its key. Raises ReportDelayed where the stream fails."""
@@ -52,7 +55,7 @@ class TerminalChannel:
             self._print(self._lines(delivery.message.body))
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             raise ReportDelayed(f"terminal: cannot print ({type(error).__name__}: {error})") from None
-        _remember(self._printed, key)
+        _remember(self._printed, key, key)
         return key
 
     def check(self) -> str:
@@ -64,11 +67,14 @@ class TerminalChannel:
             case CommitStatus():
                 return _status_lines(body)
             case ThreadHead():
-                edited = body.thread in self._threads
-                _remember(self._threads, body.thread)
-                return _head_lines(body, edited=edited)
+                is_known = body.thread in self._titles
+                _remember(self._titles, body.thread, one_line(body.title))
+                self._last_thread = body.thread
+                return [_edited_line(body)] if is_known else _head_lines(body)
             case ThreadReply():
-                return _reply_lines(body)
+                title = "" if body.thread == self._last_thread else self._titles.get(body.thread, "")
+                self._last_thread = body.thread
+                return _reply_lines(body, title)
 
     def _print(self, lines: list[Line]) -> None:
         if self._stream.isatty():
@@ -98,12 +104,11 @@ def _status_lines(status: CommitStatus) -> list[Line]:
     return [(f"{STATE_SYMBOLS[shown.state]} {where}: {shown.state.value}: {shown.description}", _STYLES[shown.state])]
 
 
-def _head_lines(head: ThreadHead, *, edited: bool) -> list[Line]:
-    mark = " (edited)" if edited else ""
+def _head_lines(head: ThreadHead) -> list[Line]:
     drawn = progress(head)
     lines = [
         ("", ""),
-        (f"┏ {STATE_SYMBOLS[head.state]} {one_line(head.title)}{mark}", _STYLES[head.state]),
+        (f"┏ {STATE_SYMBOLS[head.state]} {one_line(head.title)}", _STYLES[head.state]),
         *((f"┃ {line}", "") for line in head.sentence.splitlines()),
         *([(f"┃ {drawn}", "cyan")] if drawn else []),
         (f"┃ revision {short(head.revision)}", "dim"),
@@ -111,14 +116,21 @@ def _head_lines(head: ThreadHead, *, edited: bool) -> list[Line]:
     return [*lines, (f"┃ {OBSERVE_SENTENCE}", "bold")] if head.observe_only else lines
 
 
-def _reply_lines(reply: ThreadReply) -> list[Line]:
+def _edited_line(head: ThreadHead) -> Line:
+    sentence, title = one_line(head.sentence), one_line(head.title)
+    told = sentence if sentence.startswith(title) else f"{title}: {sentence}"
+    parts = (STATE_SYMBOLS[head.state], progress(head), told, OBSERVE_SENTENCE if head.observe_only else "")
+    return f"┃ {' '.join(part for part in parts if part)}", _STYLES[head.state]
+
+
+def _reply_lines(reply: ThreadReply, title: str) -> list[Line]:
     first, *others = reply.text.splitlines() or [""]
-    lead = f"{PERSON_SENTENCE} " if reply.needs_person else ""
+    lead = (f"{title}: " if title else "") + (f"{PERSON_SENTENCE} " if reply.needs_person else "")
     style = "bold red" if reply.needs_person else ""
     return [(f"  ↳ {lead}{first}", style), *((f"    {line}", style) for line in others)]
 
 
-def _remember(known: OrderedDict[str, None], key: str) -> None:
-    known[key] = None
+def _remember(known: OrderedDict[str, str], key: str, value: str) -> None:
+    known[key] = value
     if len(known) > REMEMBERED_MAX:
         known.popitem(last=False)

@@ -98,10 +98,8 @@ class Controller:
         try:
             return self._run_cycle(self._world.clock.now())
         except LedgerError:
-            self._history = None
-            self._memory = replace(
-                self._memory, samples={}, soaks={}
-            )  # what this cycle saw is lost, so samples begin anew
+            # What this cycle saw may not be recorded: samples begin anew, and soaks go on from what the ledger says.
+            self._history, self._memory = None, replace(self._memory, samples={}, soaks={})
             raise
 
     def _run_cycle(self, now: datetime) -> Plan | None:

@@ -313,9 +313,7 @@ def test_a_halt_of_a_group_that_is_gone_can_still_be_lifted() -> None:
     """
     play = second_wave("0", most=1)
     fail(play, "p-6")
-    play.declaration = a_declaration(a_group("other")).__class__(
-        "acme", (), (a_group("other"),), play.declaration.catalog
-    )
+    play.declaration = a_declaration(a_group("other"))
     play.cycle()
 
     assert "resumed prod-1" == outcome(play)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from controller.lab.git_http import Credentials
-from tests.processes.worlds import FLEET, GROUP, INVENTORY, NEW, World, group
+from controller.model.entries import RolloutEnded
+from tests.processes.worlds import FLEET, GROUP, INVENTORY, World, group
 from tests.real.git_server import GitServer
 from tests.real.repositories import FleetRepository
 
@@ -24,11 +25,11 @@ def test_a_remote_that_answers_with_an_error_holds_and_recovers(tmp_path: Path, 
         daemon.await_for(lambda: daemon.metric("wavefleet_holds", reason="RevisionStale") > 0, "the hold")
         assert [] == world.started()
         assert 1 == daemon.metric("wavefleet_revision_valid")
-        assert any("head has not been confirmed" in hold["detail"] for hold in world.status()["holds"])
+        assert any(str(int(status)) in line["why"] for line in daemon.lines("repository_unreachable"))
 
         server.behave()
 
-        daemon.await_for(lambda: daemon.metric("wavefleet_group_clusters_done", group="web") == 3, "the fleet's end")
+        daemon.await_for(world.has_entry(RolloutEnded), "the end of the rollout")
         assert 0 == daemon.metric("wavefleet_holds", reason="RevisionStale")
         assert 0 == daemon.stop()
 
@@ -68,12 +69,14 @@ def test_a_branch_that_is_not_there_is_named_and_taken_up_when_it_comes(tmp_path
 
 def test_a_remote_that_refuses_the_token_is_told_without_the_token(tmp_path: Path) -> None:
     """
-    The sentence says which setting to mend; the daemon lives and asks again.
+    The sentence says what to mend; the daemon lives and asks again.
     """
     world = World(tmp_path)
     with GitServer(tmp_path / "remote", credentials=Credentials("x-access-token", "the-right-one")) as server:
         with world.daemon(repository=server.url("fleet.git"), git_token="the-wrong-one") as daemon:
-            daemon.await_for(daemon.not_ready_for("WAVEFLEET_GIT_TOKEN"), "the reason")
+            daemon.await_for(
+                daemon.not_ready_for("answered 401: it does not take our user name and token"), "the reason"
+            )
             failed = daemon.metric("wavefleet_cycles_total", result="failed")
             daemon.await_for(lambda: daemon.metric("wavefleet_cycles_total", result="failed") > failed, "another try")
             assert 0 == daemon.stop()

@@ -29,13 +29,14 @@ def printed(*bodies: Body) -> str:
 
 def test_a_thread_looks_like_one() -> None:
     """
-    The first message in a frame, its edit marked, the replies indented, statuses a line each.
+    The first message in a frame, each edit of it a line, the replies indented, statuses a line each.
     """
     shown = printed(
         a_head("prod-eu → 4.3.1: wave 1/2"),
         a_reply("wave 1 started"),
         a_status("3 of 8 clusters done"),
         a_reply("halted: H1\nacknowledge: [H1]", needs_person=True),
+        a_head("prod-eu → 4.3.1: wave 2/2"),
         a_head("halted", state=StatusState.FAILURE, observe_only=True),
     )
 
@@ -49,15 +50,25 @@ def test_a_thread_looks_like_one() -> None:
 ⏳ 3f2a91c0de  wavefleet/prod-eu: pending: 3 of 8 clusters done
   ↳ A person must act: halted: H1
     acknowledge: [H1]
-
-┏ ⛔ prod-eu → 4.3.1 (edited)
-┃ halted
-┃ ▓▓▓▓▓▓▓░░░░░░░░░░░░░ 3/8
-┃ revision 3f2a91c0de
-┃ Observe mode: nothing is written to any cluster.
+┃ ⏳ ▓▓▓▓▓▓▓░░░░░░░░░░░░░ 3/8 prod-eu → 4.3.1: wave 2/2
+┃ ⛔ ▓▓▓▓▓▓▓░░░░░░░░░░░░░ 3/8 prod-eu → 4.3.1: halted Observe mode: nothing is written to any cluster.
 """
         == shown
     )
+
+
+def test_a_reply_below_another_thread_names_its_own() -> None:
+    """
+    Two rollouts at once stay apart on one screen.
+    """
+    shown = printed(
+        a_head("staging: soaking", thread="rollout-1", title="staging → 4.3.1"),
+        a_head("prod: held", thread="rollout-2", title="prod → 4.3.1"),
+        a_reply("wave 1 has soaked", thread="rollout-1"),
+        a_reply("done", thread="rollout-1"),
+    )
+
+    assert "  ↳ staging → 4.3.1: wave 1 has soaked\n  ↳ done\n" in shown
 
 
 def test_colours_are_for_terminals_alone() -> None:

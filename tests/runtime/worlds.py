@@ -227,6 +227,8 @@ class Stage:
     writes: list[Start] = field(default_factory=list)
     metrics: CountingMetrics = field(default_factory=CountingMetrics)
     audiences: Sequence[Audience] = AUDIENCES
+    delivers: bool = True
+    """Channels take what waits after each cycle; else when ``deliver`` is called."""
 
     def __post_init__(self) -> None:
         """Let a fleet of four be there, and one process."""
@@ -269,13 +271,14 @@ class Stage:
         self.clock.advance(by)
 
     def cycle(self) -> Plan | None:
-        """Let a minute pass and run a cycle; what it queued is delivered, whatever becomes of the cycle."""
+        """Let a minute pass and run a cycle; what it queued goes out, whatever becomes of the cycle."""
         self.pass_time()
         self.crossed_ledger.new_cycle()
         try:
             return self.controller.run_cycle()
         finally:
-            self.deliver()
+            if self.delivers:
+                self.deliver()
 
     def cycles(self, count: int) -> None:
         """Run some cycles."""

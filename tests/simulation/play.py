@@ -86,11 +86,15 @@ class Play:
         self.rewritten = False
         """The head that was seen last does not descend from the one before, and nobody accepted that."""
         self.cycles = 0
+        self.broken_cycles = 0
+        """Those that did not come to their end."""
         self.plan: Plan | None = None
         """Of the last cycle that came to its end."""
         self.reached = Reached()
         self.process = self.new_process()
         self._upto = 0
+        self.told: list[Message] = []
+        """Everything that was said to people."""
         self._said: dict[tuple[str, str], Message] = {}
         """The last message about each topic of each channel."""
         self._keys: set[tuple[str, str]] = set()
@@ -128,10 +132,11 @@ class Play:
         try:
             plan = process.run_cycle()
         except (ProcessDied, LeaseLost):
+            self.broken_cycles += 1
             if self.process is process:
                 self.restart()
         except (LedgerError, RepositoryError):
-            pass
+            self.broken_cycles += 1
         self._close_scene(plan)
         process.incident = None
         if plan is not None:
@@ -213,6 +218,7 @@ class Play:
                 raise PromiseBroken(f"twice-harmless: said twice: {message}")
             self._said[topic] = message
             self._keys.add((message.channel, message.key))
+            self.told.append(message)
         self.ledger.queued.clear()
 
     def _seen(self) -> Mapping[str, ObservedCluster]:
