@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from controller import atomic
+from controller import atomic, typedjson
 from controller.errors import LabError
 
 FILE_BYTES_MAX = 1024 * 1024
@@ -245,7 +245,7 @@ def read_file_or_none(path: Path, kind: type[_File]) -> _File | None:
     """Return what ``path`` says as a ``kind``; None where there is no such file; LabError where it is another."""
     try:
         content = atomic.read_bounded(path, FILE_BYTES_MAX)
-        return msgspec.json.decode(content, type=kind)
+        return typedjson.decode(content, kind)
     except FileNotFoundError:
         return None
     except OSError as error:

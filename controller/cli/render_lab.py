@@ -15,12 +15,17 @@ def lab_text(state: LabState) -> str:
         for broker in cluster.brokers:
             where = "stopped" if broker.pid is None else f"process {broker.pid}"
             lines.append(f"    broker {broker.id} at {broker.address}: {broker.release}, {where}")
+    if state.operator_pid is None:
+        lines.append(
+            "no operator runs, so nothing is rolled and what it said is old; `wavefleet lab up` starts it again"
+        )
     return "\n".join(lines)
 
 
 def lab_json(state: LabState) -> dict[str, Any]:
     """Return the same by schemas/lab-status.schema.json."""
     return {
+        "operatorPid": state.operator_pid,
         "clusters": [
             {
                 "name": cluster.name,
@@ -35,5 +40,5 @@ def lab_json(state: LabState) -> dict[str, Any]:
                 ],
             }
             for cluster in state.clusters
-        ]
+        ],
     }

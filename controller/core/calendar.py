@@ -5,7 +5,7 @@ open twice, one that it skips is not there. Deny wins: freezes are asked apart f
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from fnmatch import fnmatchcase
 
 from controller.model.calendar import Freeze, Window
@@ -45,6 +45,24 @@ def _openings(window: Window, now: datetime) -> Iterator[datetime]:
             opening = _first_open(window, begins.replace(tzinfo=window.zone, fold=fold).astimezone(UTC))
             if opening is not None and opening > now:
                 yield opening
+    yield from (change for change in _clock_changes(window.zone, now) if _contains(window, change))
+
+
+def _clock_changes(zone: tzinfo, now: datetime) -> Iterator[datetime]:
+    """Yield the moments ahead at which the clock of ``zone`` is changed: set back, it may read an open time again."""
+    for ahead in range(_DAYS_AHEAD):
+        before = now.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(days=ahead)
+        after = before + timedelta(days=1)
+        if _offset(zone, before) == _offset(zone, after):
+            continue
+        while after - before > timedelta(minutes=1):
+            middle = before + (after - before) // timedelta(minutes=2) * timedelta(minutes=1)
+            before, after = (middle, after) if _offset(zone, middle) == _offset(zone, before) else (before, middle)
+        yield after
+
+
+def _offset(zone: tzinfo, moment: datetime) -> timedelta | None:
+    return moment.astimezone(zone).utcoffset()
 
 
 def _first_open(window: Window, candidate: datetime) -> datetime | None:

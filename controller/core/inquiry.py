@@ -113,8 +113,12 @@ def _under_way(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, cluste
 
 def _unclaimed(draft: Draft, cluster: str) -> Explanation:
     answers: tuple[Answer, ...] = fleet_answers(draft)
+    reading = draft.reading(cluster)
     sentence = "no group claims it: it is reported, and never touched"
-    return Explanation(cluster, None, None, None, None, "", draft.reading(cluster), answers, sentence)
+    if reading is None:
+        answers = (*answers, Answer("observation", observation(reading)))
+        sentence = "no source lists it any more"
+    return Explanation(cluster, None, None, None, None, "", reading, answers, sentence)
 
 
 def _claimed_twice(draft: Draft, cluster: str, groups: tuple[str, ...]) -> Explanation:

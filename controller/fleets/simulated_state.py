@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from controller import atomic
+from controller import atomic, typedjson
 from controller.errors import ObservationError
 from controller.fleets.simulated_rolls import Brokers, Wish
 from controller.model.versions import KafkaVersion
@@ -107,13 +107,13 @@ class StateFile:
     def _decoded(self, content: bytes) -> State:
         expected = f"the state of the simulated fleet {self._source!r}"
         try:
-            found = msgspec.json.decode(content, type=_Header).format
+            found = typedjson.decode(content, _Header).format
             if found != FORMAT:
                 raise ObservationError(
                     f"{self._path}: found format {found}, expected {FORMAT}: another release of this program wrote it;"
                     f" use that release, or {_MEND}"
                 )
-            file = msgspec.json.decode(content, type=_StateFile)
+            file = typedjson.decode(content, _StateFile)
             if file.source != self._source:
                 raise ObservationError(
                     f"{self._path}: found the state of {file.source!r}, expected {expected}; {_MEND}"

@@ -133,14 +133,21 @@ def _is_made(directory: Path, name: str) -> bool:
     return (cluster_folder(directory, name) / "wanted.json").exists()
 
 
+def draw_cluster_id() -> str:
+    """Return an id as Kafka draws them: 16 bytes in URL-safe base64, never one that its tools take for an option."""
+    while True:
+        drawn = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        if not drawn.startswith("-"):
+            return drawn
+
+
 def _place_cluster(directory: Path, name: str, brokers: int) -> ClusterFile:
     others = read_clusters(directory)
     taken = frozenset(port for it in others for place in it.brokers for port in (place.port, place.controller_port))
     ports = choose_ports(2 * brokers, taken=taken)
     cluster = ClusterFile(
         name=name,
-        # Kafka's ids are 16 bytes in URL-safe base64; its own tool draws them by chance too.
-        cluster_id=base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode(),
+        cluster_id=draw_cluster_id(),
         brokers=tuple(
             BrokerPlace(number, LOOPBACK, ports[2 * number - 2], ports[2 * number - 1])
             for number in range(1, brokers + 1)

@@ -22,6 +22,8 @@ from controller.ports import Clock, CycleEnd, Lease, Metrics
 STUCK_INTERVALS = 10
 """A cycle that takes longer than so many poll intervals, and at least STUCK_MIN, is stuck: not alive any more."""
 STUCK_MIN = timedelta(minutes=5)
+STOP_LOOK_SECONDS = 0.1
+"""How often the main thread looks whether it was told to leave."""
 
 _log = structlog.get_logger(__name__)
 
@@ -36,10 +38,21 @@ class Rhythm:
 
 
 class Daemon:
-    """Runs cycles until told to stop; its standing is asked by probes from other threads."""
+    """Runs cycles until told to stop; its standing is asked by probes from other threads.
 
-    def __init__(self, run_cycle: Callable[[], object], rhythm: Rhythm, clock: Clock, metrics: Metrics) -> None:
+    ``before_release`` is called once no cycle runs any more: what must be recorded under the lease ends there.
+    """
+
+    def __init__(
+        self,
+        run_cycle: Callable[[], object],
+        rhythm: Rhythm,
+        clock: Clock,
+        metrics: Metrics,
+        before_release: Callable[[], object] = lambda: None,
+    ) -> None:
         self._run_cycle = run_cycle
+        self._before_release = before_release
         self._rhythm = rhythm
         self._clock = clock
         self._metrics = metrics
@@ -83,13 +96,20 @@ class Daemon:
             next_run_time=self._clock.now(),
         )
         scheduler.start()
-        self._stop.wait()
+        self._await_stop()
         _log.info("daemon_stopping", cycle_in_hand=self._began is not None)
         scheduler.shutdown(wait=True)
+        self._before_release()
         self._metrics.observe_lease(held=False)
         lease.release()
         if self._fatal is not None:
             raise self._fatal
+
+    def _await_stop(self) -> None:
+        # Not ``Event.wait``: it holds the event's lock at times, on which a signal handler that sets the event in this
+        # same thread would wait for ever; and a signal that the kernel gives to another thread does not end it.
+        while not self._stop.is_set():
+            time.sleep(STOP_LOOK_SECONDS)
 
     def run_once(self) -> None:
         """Run one cycle, and keep what came of it for probes and metrics."""

@@ -193,6 +193,7 @@ class DeliveryLoop:
         self._bells = tuple(threading.Event() for _ in channels)
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
+        self._stop_by: float | None = None
 
     def start(self) -> None:
         """Start one thread per channel; they deliver until ``stop``."""
@@ -210,15 +211,16 @@ class DeliveryLoop:
             bell.set()
 
     def stop(self, limit_seconds: float) -> bool:
-        """Let every call in hand end, then end; False where one did not within the limit.
+        """Let every call in hand end, then end; False where one did not within the limit, counted from the first call.
 
         What still waits stays in the ledger and goes out after the next start.
         """
         self._stopping.set()
         self.wake()
-        deadline = time.monotonic() + limit_seconds
+        if self._stop_by is None:
+            self._stop_by = time.monotonic() + limit_seconds
         for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            thread.join(max(0.0, self._stop_by - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
     def drain(self, limit_seconds: float) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from controller.errors import DeclarationError, Problem, RepositoryError
 from controller.model.declaration import Declaration
 from controller.model.entries import RevisionSeen
@@ -16,6 +18,8 @@ from controller.model.history import History
 from controller.model.requests import Request
 from controller.model.snapshot import Standing
 from controller.ports import Head, Metrics, Repository
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Lookout:
         except RepositoryError as error:
             if not history.head:
                 raise
+            _log.warning("repository_unreachable", why=str(error))
             return self._look_back(history, str(error))
         self._confirmed_at = now
         self._rewritten = None if sighting.standing.rewritten_from is None else sighting.standing.head

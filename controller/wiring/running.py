@@ -80,5 +80,7 @@ def assemble(settings: Settings) -> Running:
         wake=delivery.wake,
     )
     controller = Controller(world, pace_of(settings))
-    daemon = Daemon(controller.run_cycle, Rhythm(settings.interval, settings.jitter), clock, metrics)
+    rhythm = Rhythm(settings.interval, settings.jitter)
+    # Messages in hand end first: that they arrived can only be recorded under the lease.
+    daemon = Daemon(controller.run_cycle, rhythm, clock, metrics, lambda: delivery.stop(LEAVE_SECONDS))
     return Running(controller, daemon, delivery, ledger, metrics, clock)

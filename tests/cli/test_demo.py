@@ -5,13 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.system.daemons import environment
 
 ROOT = Path(__file__).parents[2]
-SECONDS_MAX = 100
+SECONDS_MAX = 280
 NEW = "4.3.1"
 
 
+@pytest.mark.timeout(300)
 def test_the_demo_tells_its_story_to_the_end(tmp_path: Path) -> None:
     """
     Bump, waves, soak, a late failure that halts, the acknowledging commit, the end; at the close the notes of the

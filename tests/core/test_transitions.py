@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -101,6 +102,15 @@ def test_the_drawing_shows_every_move() -> None:
     moves = {(old, new, entry) for (old, entry), new in TRANSITIONS.items() if old is not new}
     assert len(moves) == len(lines) - 2
     assert "    failed --> quarantined: ClusterQuarantined" in lines
+
+
+def test_the_documentation_shows_the_drawing() -> None:
+    """
+    docs/states.md has the diagram as the table gives it; the failure shows what to paste.
+    """
+    text = (Path(__file__).resolve().parents[2] / "docs" / "states.md").read_text(encoding="utf-8")
+
+    assert drawing() == text.partition("```mermaid\n")[2].partition("\n```")[0]
 
 
 def test_a_fold_leaves_the_history_before_it_untouched() -> None:

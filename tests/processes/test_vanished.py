@@ -1,4 +1,4 @@
-"""A cluster that vanishes from its source in the middle of its wave: its slot is given on, and nobody waits for ever."""
+"""A cluster that vanishes from its source in the middle of its wave: its slot is given on."""
 
 from pathlib import Path
 

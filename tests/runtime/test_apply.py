@@ -1,154 +1,271 @@
-"""Applying: each intention is written once, in time, by whoever holds the lease; and what became of it is told."""
+"""Writing intentions: what becomes of each, who is asked first, and that none waits for another."""
 
 import threading
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from controller.errors import ApplyInDoubt, ApplyRefused, LeaseLost
+from controller.ledger.memory import MemoryLedger
 from controller.model.entries import Entry, StartAccepted, StartWithdrawn
 from controller.model.observation import SourceReading
 from controller.model.plan import Start
 from controller.runtime.apply import WRITERS_MAX, Applier
 from controller.runtime.clock import VirtualClock
-from tests.builders import HOUR, MOMENT, NOON, a_start
-from tests.simulation.process import Handle, NoMetrics, SharedLedger
-from tests.simulation.quiet import no_logs
-
-PATIENCE_SECONDS = 20.0
+from tests.builders import DAY, MOMENT, NOON, a_start
+from tests.runtime.scripted import LIMIT_SECONDS, await_true
+from tests.runtime.worlds import CountingMetrics
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quiet() -> Iterator[None]:
-    """Leave logs out."""
-    with no_logs():
-        yield
+@dataclass
+class ScriptedSource:
+    """Takes what it is given, but for the clusters that its script has something else for."""
 
-
-class Writes:
-    """A source that notes what is asked of it, and answers as a test says."""
-
-    name = "sim"
-
-    def __init__(self, error: Exception | None = None, together: int = 1) -> None:
-        self.error = error
-        self.written: list[str] = []
-        self._all_here = threading.Barrier(together, timeout=PATIENCE_SECONDS)
+    name: str = "sim"
+    script: dict[str, Callable[[], None]] = field(default_factory=dict)
+    taken: list[tuple[Start, datetime]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     def read(self, full: frozenset[str], now: datetime) -> SourceReading:
-        """Never called here."""
+        """Nobody reads here."""
         raise NotImplementedError
 
     def start(self, start: Start, now: datetime) -> None:
-        """Wait for as many writers as are to come together, then answer."""
-        del now
-        self._all_here.wait()
-        self.written.append(start.cluster)
-        if self.error is not None:
-            raise self.error
+        """Do as the script says, then take it."""
+        self.asked.append(start.cluster)
+        self.script.get(start.cluster, lambda: None)()
+        self.taken.append((start, now))
 
 
+@dataclass
 class Desk:
-    """An applier that holds the lease of a ledger, at noon."""
+    """An applier and all that it works with."""
 
-    def __init__(self) -> None:
-        self.ledger = SharedLedger()
-        self.clock = VirtualClock(NOON)
-        self.applier = Applier(self.take_over(), self.clock, NoMetrics())
+    source: ScriptedSource = field(default_factory=ScriptedSource)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    clock: VirtualClock = field(default_factory=lambda: VirtualClock(NOON))
+    metrics: CountingMetrics = field(default_factory=CountingMetrics)
 
-    def take_over(self) -> Handle:
-        """Let a new process hold the lease."""
-        return Handle(self.ledger, lambda _: None)
+    def apply(self, *starts: Start) -> tuple[Entry, ...]:
+        """Apply ``starts`` with this source alone."""
+        return Applier(self.ledger, self.clock, self.metrics).apply(starts, {self.source.name: self.source})
 
-    def apply(self, source: Writes, *starts: Start) -> tuple[Entry, ...]:
-        """Apply ``starts``, by default one that is good for an hour."""
-        return self.applier.apply(starts or (a_start(expires_at=NOON + HOUR),), {source.name: source})
+    def fail(self, cluster: str, error: Exception) -> None:
+        """Let a cluster's write fail."""
+
+        def raise_error() -> None:
+            raise error
+
+        self.source.script[cluster] = raise_error
 
 
-def test_a_start_that_is_taken_is_told_so() -> None:
+def some_starts(count: int) -> list[Start]:
+    """Starts of so many clusters."""
+    return [a_start(f"sim/a-{number}") for number in range(1, count + 1)]
+
+
+def test_a_taken_write_is_accepted() -> None:
     """
-    One write, one entry.
+    The source gets the start as it was planned, and the time.
     """
-    source = Writes()
+    desk = Desk()
 
-    assert (StartAccepted(1, "sim/a-1"),) == Desk().apply(source)
-    assert ["sim/a-1"] == source.written
+    assert (StartAccepted(1, "sim/a-1"),) == desk.apply(a_start())
+    assert [(a_start(), NOON)] == desk.source.taken
+    assert {("source", "ok"): 1} == dict(desk.metrics.calls)
 
 
-def test_a_refusal_withdraws_the_start_with_the_other_sides_sentence() -> None:
+def test_a_refused_write_is_withdrawn_with_the_other_side_s_sentence() -> None:
     """
-    Nothing began, and people read why.
+    Refused means not started, and says why.
     """
-    assert (StartWithdrawn(1, "sim/a-1", "409 conflict"),) == Desk().apply(Writes(ApplyRefused("409 conflict")))
+    desk = Desk()
+    desk.fail("sim/a-1", ApplyRefused("sim/a-1: 409 conflict"))
+
+    assert (StartWithdrawn(1, "sim/a-1", "sim/a-1: 409 conflict"),) == desk.apply(a_start())
+    assert {("source", "refused"): 1} == dict(desk.metrics.calls)
 
 
-def test_a_write_in_doubt_is_told_by_nothing_but_the_next_observation() -> None:
+def test_a_write_in_doubt_has_no_outcome() -> None:
     """
-    Neither taken nor not taken: no entry says either.
+    Safety: nobody knows, so nothing is recorded, and the write is not tried a second time; observation tells.
     """
-    assert () == Desk().apply(Writes(ApplyInDoubt("no answer")))
+    desk = Desk()
+    desk.fail("sim/a-1", ApplyInDoubt("sim/a-1: no answer"))
+
+    assert () == desk.apply(a_start())
+    assert ["sim/a-1"] == desk.source.asked
+    assert {("source", "failed"): 1} == dict(desk.metrics.calls)
 
 
-@pytest.mark.parametrize(("before", "written"), [(MOMENT, ["sim/a-1"]), (0 * MOMENT, []), (-MOMENT, [])])
-def test_an_intention_expires_exactly_at_its_time(before: object, written: list[str]) -> None:
+@pytest.mark.parametrize("late", [0 * MOMENT, MOMENT, DAY])
+def test_an_expired_intention_is_not_written(late: timedelta) -> None:
     """
-    A microsecond before its end it is still written; at its end it is withdrawn without a refusal.
+    Safety: it is given up at the very moment at which it expires, without a refusal.
     """
-    source = Writes()
+    desk = Desk()
+    start = a_start(expires_at=NOON - late)
 
-    entries = Desk().apply(source, a_start(expires_at=NOON + before))  # type: ignore[operator] # a timedelta
-    assert written == source.written
-    if not written:
-        assert (StartWithdrawn(1, "sim/a-1"),) == entries
+    assert (StartWithdrawn(1, "sim/a-1"),) == desk.apply(start)
+    assert [] == desk.source.asked
 
 
-def test_nothing_is_written_once_the_lease_is_lost() -> None:
+def test_an_intention_is_written_up_to_its_last_moment() -> None:
     """
-    Safety: the term is looked at before each write; only the holder of the newest one writes.
+    One microsecond before it expires it is written.
     """
-    desk, source = Desk(), Writes()
-    desk.take_over()
+    desk = Desk()
 
-    with pytest.raises(LeaseLost, match="sim/a-1 was not started"):
-        desk.apply(source)
-    assert [] == source.written
+    desk.apply(a_start(expires_at=NOON + MOMENT))
+
+    assert ["sim/a-1"] == desk.source.asked
 
 
-def test_a_start_of_a_source_that_is_declared_no_more_is_withdrawn() -> None:
+def test_a_start_of_a_source_that_is_not_declared_any_more_is_withdrawn() -> None:
     """
-    There is nobody to ask; the entry says why.
+    Nothing can be written there; the refusal says so.
     """
-    (entry,) = Desk().apply(Writes(), a_start("gone/a-1", expires_at=NOON + HOUR))
+    desk = Desk()
 
-    assert StartWithdrawn(1, "gone/a-1", "its source is not declared any more") == entry
+    assert (StartWithdrawn(1, "old/a-1", "its source is not declared any more"),) == desk.apply(a_start("old/a-1"))
+    assert [] == desk.source.asked
+
+
+def test_a_process_without_the_lease_writes_nothing() -> None:
+    """
+    Safety (one-writer): the lease is asked before each write, for one start and for many.
+    """
+    desk = Desk()
+    desk.ledger.release()
+
+    for starts in ([a_start()], some_starts(20)):
+        with pytest.raises(LeaseLost, match="was not started"):
+            desk.apply(*starts)
+
+    assert [] == desk.source.asked
+
+
+def test_a_lease_lost_among_writes_stops_those_that_did_not_begin() -> None:
+    """
+    Safety (one-writer): once the first writes have cost the lease, no write begins that had not begun before.
+    """
+    desk = Desk()
+    all_in = threading.Barrier(WRITERS_MAX, action=desk.ledger.release)
+    starts = some_starts(3 * WRITERS_MAX)
+    desk.source.script = {start.cluster: lambda: void(all_in.wait(LIMIT_SECONDS)) for start in starts}
+
+    with pytest.raises(LeaseLost):
+        desk.apply(*starts)
+
+    assert {start.cluster for start in starts[:WRITERS_MAX]} == set(desk.source.asked)
+
+
+def void(_: object) -> None:
+    """Return nothing."""
+
+
+def test_many_are_written_at_once_and_told_in_order() -> None:
+    """
+    As many as there are writers are under way together (each waits for all), and outcomes stand in the plan's order.
+    """
+    desk = Desk()
+    together = threading.Barrier(WRITERS_MAX)
+    starts = some_starts(WRITERS_MAX)
+    desk.source.script = {start.cluster: lambda: void(together.wait(LIMIT_SECONDS)) for start in starts}
+
+    outcomes = desk.apply(*starts)
+
+    assert [StartAccepted(1, start.cluster) for start in starts] == list(outcomes)
+
+
+def test_no_more_are_under_way_than_there_are_writers() -> None:
+    """
+    Forty starts are all written, never more than the bound at a time.
+    """
+    desk = Desk()
+    starts = some_starts(5 * WRITERS_MAX)
+    count = _Most()
+    desk.source.script = {start.cluster: count.pass_through for start in starts}
+
+    outcomes = desk.apply(*starts)
+
+    assert [StartAccepted(1, start.cluster) for start in starts] == list(outcomes)
+    assert count.most <= WRITERS_MAX
+
+
+@dataclass
+class _Most:
+    """Counts how many are inside together."""
+
+    inside: int = 0
+    most: int = 0
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def pass_through(self) -> None:
+        """Go in and out."""
+        with self.turn:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        with self.turn:
+            self.inside -= 1
+
+
+def test_a_write_that_hangs_keeps_no_other_waiting() -> None:
+    """
+    All others are written while it hangs; what becomes of it is told with them in the end.
+    """
+    desk = Desk()
+    let_go = threading.Event()
+    desk.source.script["sim/a-1"] = lambda: void(let_go.wait(LIMIT_SECONDS))
+    starts = some_starts(3 * WRITERS_MAX)
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(desk.apply, *starts)
+        await_true(lambda: len(desk.source.taken) == len(starts) - 1)
+        assert not future.done()
+        let_go.set()
+        outcomes = future.result(LIMIT_SECONDS)
+
+    assert [StartAccepted(1, start.cluster) for start in starts] == list(outcomes)
+
+
+def test_each_outcome_is_its_own() -> None:
+    """
+    Taken, refused, in doubt and expired side by side: each cluster gets what is its own, in order.
+    """
+    desk = Desk()
+    desk.fail("sim/a-2", ApplyRefused("no"))
+    desk.fail("sim/a-3", ApplyInDoubt("no answer"))
+    first, second, third, fourth = some_starts(4)
+
+    outcomes = desk.apply(first, second, third, replace(fourth, expires_at=NOON))
+
+    assert (
+        StartAccepted(1, "sim/a-1"),
+        StartWithdrawn(1, "sim/a-2", "no"),
+        StartWithdrawn(1, "sim/a-4"),
+    ) == outcomes
 
 
 def test_nothing_to_start_asks_nobody() -> None:
     """
-    No write, no entry.
+    A quiet cycle costs no question to the ledger, whose lease is gone here.
     """
     desk = Desk()
+    desk.ledger.release()
 
-    assert () == desk.applier.apply((), {})
+    assert () == desk.apply()
 
 
-def test_several_starts_are_written_side_by_side_and_told_in_order() -> None:
+def test_a_bug_in_a_source_is_not_hidden() -> None:
     """
-    A slow cluster does not make the others wait; outcomes come in the plan's order.
+    Anything but a refusal or doubt ends the cycle.
     """
-    starts = [a_start(f"sim/a-{number}", expires_at=NOON + HOUR) for number in range(WRITERS_MAX)]
-    source = Writes(together=WRITERS_MAX)
+    desk = Desk()
+    desk.fail("sim/a-1", ZeroDivisionError())
 
-    entries = Desk().apply(source, *starts)
-    assert [StartAccepted(1, start.cluster) for start in starts] == list(entries)
-    assert {start.cluster for start in starts} == set(source.written)
-
-
-def test_more_starts_than_writers_are_all_made() -> None:
-    """
-    The number of writers is bounded, the number of starts is not lost.
-    """
-    starts = [a_start(f"sim/a-{number}", expires_at=NOON + HOUR) for number in range(3 * WRITERS_MAX)]
-
-    assert len(starts) == len(Desk().apply(Writes(), *starts))
+    with pytest.raises(ZeroDivisionError):
+        desk.apply(a_start())

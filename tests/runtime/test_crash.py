@@ -1,107 +1,169 @@
-"""A process that dies, or a ledger that fails, at every effect boundary of a cycle: nothing changes but the time.
+"""The process dies at every boundary of an effect, once each; a new one goes on, and only time was lost."""
 
-The cycle is the one in which the second wave starts three clusters side by side in two sources. However it ends, the
-next process finds what is recorded and what is true, and brings the rollout to the same end. Every cycle on the way is
-checked for all promises.
-"""
-
-from functools import cache
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from controller.model.entries import ClusterStarted, RolloutEnded, StartWithdrawn, WaveAdmitted
-from tests.builders import NEW, release
-from tests.simulation.play import Play
-from tests.simulation.process import Incident, Point, What
-from tests.simulation.quiet import no_logs
-from tests.simulation.small import a_small_play, go, go_on_until, last_words, said
+from controller.ledger.opened import OpenLedger
+from controller.ledger.opening import open_ledger
+from controller.model.entries import RolloutEnded
+from controller.model.outbox import CommitStatus, Message, StatusState, ThreadHead
+from tests.builders import NOON
+from tests.runtime.worlds import Crash, Stage, one_wave
 
-STARTS = 3
-OF_WRITES = (Point.BEFORE_WRITE, Point.AFTER_WRITE)
-DEATHS = [Incident(point, What.DIES, place) for point in OF_WRITES for place in range(STARTS)] + [
-    Incident(point, What.DIES) for point in Point if point not in OF_WRITES
-]
-FAILURES = [Incident(point, What.LEDGER_FAILS) for point in Point if point not in OF_WRITES]
-TAKEOVER = Incident(Point.AFTER_PLAN_RECORD, What.TAKEN_OVER)
+CYCLES_MAX = 40
+"""An upgrade without a crash needs about ten."""
+CYCLES_AFTER = 1
+"""Cycles that follow the one after the end of the rollout: nothing may happen in them."""
 
+EFFECTS = ("record of the plan", "start", "record of outcomes", "queue")
 
-@pytest.fixture(autouse=True, scope="module")
-def _quiet() -> object:
-    """Leave logs out."""
-    with no_logs():
-        yield
+Reopen = Callable[[OpenLedger | None], OpenLedger]
 
 
-@cache
-def undisturbed() -> tuple[int, Play]:
-    """How many cycles come before the one that admits the second wave, and the play in which nothing happens."""
-    play = a_small_play()
-    go_on_until(play, WaveAdmitted, 2)
-    cycles = play.cycles - 1
-    go_on_until(play, RolloutEnded)
-    return cycles, play
+@pytest.fixture(params=["file", "memory"])
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Stage]:
+    """Makes stages, each with a ledger of its own; one in a file is closed and opened again between processes."""
+    made = 0
+
+    def on_disk(path: Path) -> Reopen:
+        def reopen(before: OpenLedger | None) -> OpenLedger:
+            if before is not None:
+                before.close()
+            ledger = open_ledger(path)
+            assert ledger.acquire("this test", NOON)
+            return ledger
+
+        return reopen
+
+    def make() -> Stage:
+        nonlocal made
+        made += 1
+        if request.param == "memory":
+            return Stage()
+        # A disk takes its time: two clusters in one wave cross every kind of boundary, and messages wait for the end.
+        reopen = on_disk(tmp_path / f"ledger-{made}.db")
+        return Stage(reopen, delivers=False, declared=one_wave(), clusters=2)
+
+    return make
 
 
-def play_with(incident: Incident) -> Play:
-    """Play to the end, with something happening in the cycle that admits the second wave."""
-    cycles, _ = undisturbed()
-    play = a_small_play()
-    go(play, cycles)
-    play.process.incident = incident
-    go(play)
-    assert play.broken_cycles == 1, "nothing happened"
-    go_on_until(play, RolloutEnded)
-    go(play)
-    return play
+def play(stage: Stage, crash_at: int | None = None) -> Stage:
+    """Run cycles to the end of the upgrade; where the process dies, another one goes on."""
+    stage.new_process(crash_at)
+    after = 0
+    for _ in range(CYCLES_MAX):
+        after += any(isinstance(entry, RolloutEnded) for entry in stage.entries)
+        if after > CYCLES_AFTER:
+            stage.deliver()
+            return stage
+        try:
+            stage.cycle()
+        except Crash:
+            stage.restart()
+    raise AssertionError(f"not at its end after {CYCLES_MAX} cycles; last recorded: {stage.entries[-5:]}")
 
 
-@pytest.mark.parametrize(
-    "incident", [*DEATHS, *FAILURES, TAKEOVER], ids=lambda each: f"{each.what} {each.point} {each.place}"
-)
-def test_whatever_happens_at_an_effect_boundary_changes_nothing_but_the_time(incident: Incident) -> None:
+def said_twice(told: list[Message]) -> list[Message]:
+    """Messages with a key that was there before, and statuses and heads that repeat the last word on their topic."""
+    twice = []
+    keys: set[tuple[str, str]] = set()
+    last: dict[tuple[str, str], object] = {}
+    for message in told:
+        topic = (message.channel, message.topic)
+        repeats = isinstance(message.body, CommitStatus | ThreadHead) and last.get(topic) == message.body
+        if repeats or (message.channel, message.key) in keys:
+            twice.append(message)
+        keys.add((message.channel, message.key))
+        last[topic] = message.body
+    return twice
+
+
+def check_same_end(calm: Stage, crashed: Stage, where: str) -> None:
+    """See that a play with a crash kept every promise, and told people what one without a crash told them."""
+    assert [] == crashed.broken, where
+    assert crashed.is_on(), where
+    asked = {name: cluster.generation - 1 for name, cluster in crashed.fleet.clusters.items()}
+    assert dict.fromkeys(crashed.fleet.clusters, 1) == asked, f"{where}: each cluster was asked once, with effect"
+    assert calm.replies == crashed.replies, where
+    assert [] == said_twice(crashed.told), where
+    assert last_statuses(calm) == last_statuses(crashed), where
+
+
+def last_statuses(stage: Stage) -> dict[tuple[str, str], tuple[StatusState, str]]:
+    """The last word on each revision and context."""
+    return {(each.revision, each.context): (each.state, each.description) for each in stage.statuses}
+
+
+def test_an_upgrade_without_a_crash_crosses_every_kind_of_boundary(stage: Callable[[], Stage]) -> None:
     """
-    Every cluster is asked once and reaches the target, the same waves are admitted, and people read the same.
+    What the crashes below are held against: the upgrade ends, and each kind of effect occurs on its way.
     """
-    play = play_with(incident)
+    calm = play(stage())
 
-    assert all(cluster.runs(release(NEW)) for cluster in play.fleet.clusters.values())
-    assert {2} == {cluster.generation for cluster in play.fleet.clusters.values()}
-    assert 2 == said(play, WaveAdmitted)
-    _, calm = undisturbed()
-    assert last_words(calm.told) == last_words(play.told)
+    kinds = {name.split(" sim/")[0] for name in calm.boundaries.crossed}
+
+    assert {f"{side} {effect}" for side in ("before", "after") for effect in EFFECTS} <= kinds
+    assert calm.is_on()
+    assert [] == calm.broken
+    assert {1} == set(calm.replies.values())
+    assert len(calm.fleet.clusters) == len(calm.writes)
+    calm.ledger.close()
 
 
-@pytest.mark.parametrize(
-    ("incident", "untaken"),
-    [
-        (Incident(Point.BEFORE_PLAN_RECORD, What.DIES), 0),
-        (Incident(Point.AFTER_PLAN_RECORD, What.DIES), 3),
-        (Incident(Point.BEFORE_WRITE, What.DIES, 1), 2),
-        (Incident(Point.AFTER_WRITE, What.DIES, 1), 1),
-        (Incident(Point.AFTER_WRITE, What.DIES, 2), 0),
-        (Incident(Point.BEFORE_OUTCOME_RECORD, What.DIES), 0),
-    ],
-    ids=lambda each: f"{each.point} {each.place}" if isinstance(each, Incident) else str(each),
-)
-def test_a_recorded_start_that_was_not_written_is_withdrawn_and_planned_anew(incident: Incident, untaken: int) -> None:
+@pytest.mark.parametrize("effect", EFFECTS)
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_crash_at_any_boundary_changes_nothing_but_the_time(
+    stage: Callable[[], Stage], side: str, effect: str
+) -> None:
     """
-    What was recorded and never written counts as in flight until it can no longer be; then it goes through every gate.
+    Safety: whichever effect is the process's last, every cluster arrives, is asked once, only after it was recorded,
+    within the limits; and people are told the same, each word once.
     """
-    play = play_with(incident)
+    calm = play(stage())
+    crossed = calm.boundaries.crossed
+    numbers = [number for number, name in enumerate(crossed, 1) if name.startswith(f"{side} {effect}")]
+    assert numbers, "this boundary is crossed"
 
-    assert untaken == said(play, StartWithdrawn)
-    assert len(play.fleet.clusters) + untaken == said(play, ClusterStarted)
+    for number in numbers:
+        crashed = play(stage(), crash_at=number)
+
+        assert crossed[:number] == crashed.first_crossed, "the play is the same up to there"
+        check_same_end(calm, crashed, f"crash at boundary {number}, {crossed[number - 1]}")
+        crashed.ledger.close()
+    calm.ledger.close()
 
 
-def test_a_process_that_dies_in_every_second_cycle_gets_there_too() -> None:
+@pytest.mark.parametrize("after", ["before record of outcomes", "before start sim/prod-", "before queue"])
+def test_a_process_that_dies_again_and_again_still_arrives(after: str) -> None:
     """
-    Liveness: no progress hangs on what only a process knows.
+    Liveness: crashes at the same boundary in a row cost time and nothing else; the write is not made a second time.
     """
-    play = a_small_play()
-    for number in range(80):
-        if number % 2:
-            play.process.incident = Incident(list(Point)[number % len(Point)], What.DIES)
-        go(play)
+    played = Stage()
+    crashes = 0
+    for _ in range(CYCLES_MAX):
+        if crashes < 5:
+            arm(played, after)
+        try:
+            played.cycle()
+        except Crash:
+            crashes += 1
+            played.restart()
 
-    assert all(cluster.runs(release(NEW)) for cluster in play.fleet.clusters.values())
-    assert 1 == said(play, RolloutEnded)
+    assert 3 <= crashes
+    assert [] == played.broken
+    assert played.is_on()
+    assert {2} == {cluster.generation for cluster in played.fleet.clusters.values()}
+    assert {1} == set(played.replies.values())
+    assert [] == said_twice(played.told)
+
+
+def arm(stage: Stage, boundary: str) -> None:
+    """Let the process die when it crosses a boundary whose name begins so."""
+
+    def die() -> None:
+        raise Crash(boundary)
+
+    names = [f"{boundary}{number}" for number in range(1, 5)] if boundary.endswith("-") else [boundary]
+    stage.boundaries.at.update(dict.fromkeys(names, die))

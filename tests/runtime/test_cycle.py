@@ -1,279 +1,356 @@
-"""The cycle: the order of its effects, what it does on bad days, and what it forgets on purpose."""
+"""One cycle, whole: its verbs in their order, and what is left undone where one of them fails."""
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from dataclasses import replace
 
 import pytest
 
-from controller.errors import LedgerError, ObservationError, RepositoryError
-from controller.model.declaration import Declaration
-from controller.model.entries import (
-    ClusterConverged,
-    ClusterStarted,
-    Entry,
-    RequestTaken,
-    StartAccepted,
-    StartWithdrawn,
-    Stopped,
-)
-from controller.model.outbox import CommitStatus, Message, StatusState
-from controller.model.plan import Start
+from controller.errors import LeaseLost, LedgerError, Problem, RepositoryError
+from controller.model.entries import ClusterStarted, RequestTaken, RevisionSeen, StartAccepted, StartWithdrawn
+from controller.model.outbox import StatusState
 from controller.model.requests import Command
-from controller.ports import FleetSource
-from controller.runtime.cycle import Controller, Pace, World
-from tests.simulation.fleet import ModelSource, WriteFault
-from tests.simulation.people import NONSENSE
-from tests.simulation.play import POLL, SOURCES, STALE_AFTER, WRITE_LIMIT, Play
-from tests.simulation.process import AUDIENCES, FixedSources, Handle, Incident, NoMetrics, Point, What
-from tests.simulation.quiet import no_logs
-from tests.simulation.small import a_small_group, a_small_play, go, go_on_until, said
+from tests.builders import MINUTE, NOON
+from tests.builders_core import a_request
+from tests.runtime.worlds import PACE, Stage, two_waves
+from tests.simulation.fleet import WriteFault
+
+VERBS = [
+    "fetch",
+    "read",
+    "before record of the plan",
+    "after record of the plan",
+    "before start",
+    "after start",
+    "before record of outcomes",
+    "after record of outcomes",
+    "before queue",
+    "after queue",
+]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quiet() -> Iterator[None]:
-    """Leave logs out."""
-    with no_logs():
-        yield
+def crossed(stage: Stage) -> list[str]:
+    """What the process crossed, with no cluster's name."""
+    return [name.split(" sim/")[0] for name in stage.boundaries.crossed]
 
 
-def a_controller(play: Play, ledger: Handle, pace: Pace | None = None) -> Controller:
-    """A controller over the play's world, on a ledger of the test's own."""
-    sources = [ModelSource(name, play.fleet) for name in SOURCES]
-    return controller_of(play, ledger, sources, pace)
+def recorded_starts(stage: Stage) -> list[str]:
+    """Clusters whose start is recorded, in order."""
+    return [entry.cluster for entry in stage.entries if isinstance(entry, ClusterStarted)]
 
 
-def controller_of(play: Play, ledger: Handle, sources: Sequence[FleetSource], pace: Pace | None = None) -> Controller:
-    """A controller over these sources."""
-    pace = pace or Pace(POLL, STALE_AFTER, WRITE_LIMIT)
-    world = World(play.repository, FixedSources(sources), ledger, ledger.outbox, play.clock, NoMetrics(), AUDIENCES)
-    return Controller(world, pace)
+def a_problem() -> tuple[Problem, ...]:
+    """Why a head is refused."""
+    return (Problem("groups/prod.yaml", 7, "spec.kafkaVersion", "'4.10'", "a release such as 4.1.0"),)
 
 
-class Trace(Handle):
-    """A ledger that notes in which order a cycle's effects happen."""
-
-    def __init__(self, play: Play) -> None:
-        super().__init__(play.ledger, lambda _: None)
-        self.effects: list[str] = []
-        self.times: set[datetime] = set()
-        play.fleet.witness = self.note_write
-
-    def record(self, entries: Sequence[Entry], at: datetime) -> None:
-        """Note a record by what is in it."""
-        kinds = {type(entry) for entry in entries}
-        self.effects.append("record outcomes" if kinds <= {StartAccepted, StartWithdrawn} else "record plan")
-        self.times.add(at)
-        super().record(entries, at)
-
-    def note_write(self, start: Start) -> None:
-        """Note a write."""
-        self.effects.append(f"write {start.cluster}")
-
-    def queue(self, messages: Sequence[Message], reported: int, at: datetime) -> None:
-        """Note that messages are queued."""
-        self.effects.append("queue")
-        super().queue(messages, reported, at)
-
-
-def test_the_plan_is_recorded_before_anything_is_written_and_told_last() -> None:
+def test_a_cycle_does_its_five_verbs_in_order() -> None:
     """
-    Observe, plan, record, apply, report: the order is the safety contract.
+    Observe, (plan,) record, apply, record what came of it, report: each once, in this order.
     """
-    play = a_small_play()
-    trace = Trace(play)
+    stage = Stage()
 
-    plan = a_controller(play, trace).run_cycle()
+    plan = stage.cycle()
 
+    assert VERBS == crossed(stage)
     assert plan is not None
-    (start,) = plan.starts
-    assert ["record plan", f"write {start.cluster}", "record outcomes", "queue"] == trace.effects
-    assert {play.clock.now()} == trace.times
+    assert [start.cluster for start in plan.starts] == [start.cluster for start in stage.writes]
 
 
-def test_nothing_is_written_where_nothing_could_be_recorded() -> None:
+def test_the_clock_is_read_once_for_a_plan() -> None:
     """
-    Ledger unwritable: nothing is applied, the cycle says so, and the next one goes on from what the ledger says.
+    Everything that a plan records bears the time at which its cycle began.
     """
-    play = a_small_play()
-    handle = Handle(play.ledger, Fails(Point.BEFORE_PLAN_RECORD))
-    controller = a_controller(play, handle)
+    stage = Stage()
+
+    stage.cycle()
+
+    assert {NOON + MINUTE} == {each.at for each in stage.ledger.read()}
+
+
+def test_nothing_is_applied_where_the_plan_could_not_be_recorded() -> None:
+    """
+    Safety (record-first): a ledger that fails at the record stops the cycle; the next one goes on.
+    """
+    stage = Stage()
+    stage.boundaries.fail("before record of the plan", LedgerError("disk full"))
 
     with pytest.raises(LedgerError, match="disk full"):
-        controller.run_cycle()
+        stage.cycle()
 
-    assert {1} == {cluster.generation for cluster in play.fleet.clusters.values()}
-    assert [] == list(play.ledger.memory.read())
-
-
-class Fails:
-    """Fails at one point of a cycle."""
-
-    def __init__(self, point: Point) -> None:
-        self.point = point
-
-    def __call__(self, point: Point) -> None:
-        """Raise LedgerError at the point."""
-        if point is self.point:
-            raise LedgerError("disk full")
+    assert [] == stage.writes
+    assert [] == stage.told
+    stage.cycle()
+    assert 1 == len(stage.writes)
+    assert [] == stage.broken
 
 
-def test_samples_begin_anew_after_a_cycle_that_could_not_be_recorded() -> None:
+def test_a_record_that_failed_behind_the_fact_is_read_back() -> None:
     """
-    What such a cycle saw is lost: observations on both sides of it are not consecutive.
+    Safety: where the ledger took the plan and failed to say so, the next cycle finds its start there, unwritten, and
+    plans it anew once it has seen the cluster untouched.
     """
-    play = a_small_play(a_small_group(samples=2))
-    go_on_until(play, StartAccepted)
-    go(play, 2)
-    assert not said(play, ClusterConverged)
-    for cluster in play.fleet.clusters.values():
-        cluster.sick = True
-    play.process.incident = Incident(Point.BEFORE_PLAN_RECORD, What.LEDGER_FAILS)
-    go(play)
-    for cluster in play.fleet.clusters.values():
-        cluster.sick = False
-    go(play)
+    stage = Stage()
+    stage.boundaries.fail("after record of the plan", LedgerError("no answer"))
 
-    assert not said(play, ClusterConverged)
+    with pytest.raises(LedgerError):
+        stage.cycle()
+    assert [] == stage.writes
+    stage.cycles(3)
+
+    first, second = recorded_starts(stage)[:2]
+    assert first == second, "the same cluster is started anew"
+    assert 1 == sum(isinstance(entry, StartWithdrawn) for entry in stage.entries)
+    assert 2 == stage.fleet.clusters[first].generation
+    assert [] == stage.broken
 
 
-def test_a_branch_that_was_never_valid_is_told_and_nothing_is_judged() -> None:
+@pytest.mark.parametrize("boundary", ["before record of outcomes", "after record of outcomes"])
+def test_a_write_whose_outcome_was_not_recorded_is_observed(boundary: str) -> None:
     """
-    Before the first valid revision there is no plan, and the head's status says what is wrong with it.
+    Safety (twice-harmless): the write was made and the ledger failed after it; the next cycle sees it in the fleet.
     """
-    play = Play()
-    play.repository.commit(NONSENSE)
-    go(play)
+    stage = Stage()
+    stage.boundaries.fail(boundary, LedgerError("disk full"))
 
-    assert play.plan is None
-    (status,) = [message.body for message in play.ledger.queued if isinstance(message.body, CommitStatus)]
-    assert ("wavefleet/config", StatusState.ERROR) == (status.context, status.state)
-    assert "groups/prod.yaml:3: spec.kafkaVersion" in status.description
+    with pytest.raises(LedgerError):
+        stage.cycle()
+    stage.cycle()
+
+    assert 1 == len(stage.writes)
+    assert 1 == len(recorded_starts(stage))
+    assert [stage.writes[0].cluster] == [each.cluster for each in stage.entries if isinstance(each, StartAccepted)]
+    assert stage.in_flight() == {stage.writes[0].cluster}
 
 
-def test_a_repository_that_was_never_read_fails_the_cycle() -> None:
+@pytest.mark.parametrize("boundary", ["before queue", "after queue"])
+def test_a_report_that_failed_is_made_up_for_once(boundary: str) -> None:
     """
-    With no revision known there is nothing to track.
+    Nothing is lost and nothing said twice, whether the ledger took the messages before it failed or not.
     """
-    play = a_small_play()
-    play.repository.unreachable = "connection refused"
+    calm, stage = Stage(), Stage()
+    stage.boundaries.fail(boundary, LedgerError("disk full"))
 
-    with pytest.raises(RepositoryError, match="connection refused"):
-        a_controller(play, Handle(play.ledger, lambda _: None)).run_cycle()
+    with pytest.raises(LedgerError):
+        stage.cycle()
+    stage.cycles(9)
+    calm.cycles(10)
+
+    assert calm.replies == stage.replies
+    assert {1} == set(stage.replies.values())
+    assert calm.statuses[-1] == stage.statuses[-1]
 
 
-def test_another_fleets_ledger_is_refused_before_anything_happens() -> None:
+def test_a_lost_lease_at_the_record_is_raised_and_nothing_is_written() -> None:
     """
-    A ledger belongs to one fleet name.
+    Safety (one-writer): the ledger refuses the record of who holds it no more, and the cycle says so.
     """
-    play = a_small_play()
-    play.ledger.memory.bind("another")
+    stage = Stage()
+    stage.boundaries.at["before record of the plan"] = stage.ledger.release
+
+    with pytest.raises(LeaseLost):
+        stage.cycle()
+
+    assert [] == stage.writes
+    assert [] == stage.entries
+
+
+def test_a_lease_lost_after_the_record_stops_every_write() -> None:
+    """
+    Safety (one-writer): the lease is asked again between the record and the write.
+    """
+    stage = Stage()
+    stage.boundaries.at["after record of the plan"] = stage.ledger.release
+
+    with pytest.raises(LeaseLost, match="was not started"):
+        stage.cycle()
+
+    assert 1 == len(recorded_starts(stage))
+    assert [] == stage.writes
+    assert {1} == {cluster.generation for cluster in stage.fleet.clusters.values()}
+
+
+def test_a_process_that_took_over_goes_on_with_what_was_recorded() -> None:
+    """
+    Safety: the start that the one before recorded and never wrote is withdrawn and planned anew, once.
+    """
+    stage = Stage()
+    stage.boundaries.at["after record of the plan"] = stage.ledger.release
+    with pytest.raises(LeaseLost):
+        stage.cycle()
+
+    stage.ledger.acquire("the other", stage.clock.now())
+    stage.new_process()
+    stage.cycles(3)
+
+    assert 1 == len(stage.writes)
+    assert 1 == sum(isinstance(entry, StartWithdrawn) for entry in stage.entries)
+    assert [] == stage.broken
+
+
+def test_a_late_write_is_found_and_never_made_again() -> None:
+    """
+    Safety (twice-harmless): a write without an answer that arrives half a minute later is one write.
+    """
+    stage = Stage()
+    faults = {"first": WriteFault.LATE}
+    stage.fleet.write_fault = lambda _: faults.pop("first", None)
+
+    stage.cycles(4)
+
+    assert {1, 2} == {cluster.generation for cluster in stage.fleet.clusters.values()}
+    assert 1 == recorded_starts(stage).count(stage.writes[0].cluster)
+
+
+def test_a_refused_write_is_recorded_as_not_started() -> None:
+    """
+    A refusal withdraws the start with the other side's own sentence; it is a hold and no failure.
+    """
+    stage = Stage()
+    stage.fleet.write_fault = lambda _: WriteFault.REFUSED
+
+    stage.cycle()
+
+    (withdrawn,) = [entry for entry in stage.entries if isinstance(entry, StartWithdrawn)]
+    assert "the admission webhook says no" in withdrawn.refusal
+    assert set() == stage.in_flight()
+
+
+def test_a_fleet_whose_ledger_is_another_one_s_is_left_alone() -> None:
+    """
+    A ledger belongs to one fleet: nothing is recorded, nothing is written.
+    """
+    stage = Stage()
+    stage.ledger.bind("another")
 
     with pytest.raises(LedgerError, match="another"):
-        a_controller(play, Handle(play.ledger, lambda _: None)).run_cycle()
-    assert [] == list(play.ledger.memory.read())
+        stage.cycle()
+
+    assert [] == stage.entries
+    assert [] == stage.writes
 
 
-def test_a_source_that_is_down_fails_no_other() -> None:
+def test_a_first_head_that_is_invalid_starts_nothing_and_says_so() -> None:
     """
-    Its own clusters are unknown and keep their slots; the others go on.
+    Nothing valid was ever declared: no plan, one error status on the head, the problems at hand, nothing twice.
     """
-    play = a_small_play()
-    play.fleet.unreachable.add("us")
-    go_on_until(play, ClusterStarted)
-    assert play.plan is not None
-    assert play.plan.starts or play.plan.groups[0].in_flight
-    go_on_until(play, ClusterConverged)
-    go(play, 10)
+    stage = Stage()
+    problems = a_problem()
+    head = stage.repository.rewrite(problems)
 
-    started = {each.entry.cluster for each in play.ledger.memory.read() if isinstance(each.entry, ClusterStarted)}
-    assert {"eu/prod-1", "eu/prod-2"} == started
+    assert stage.cycle() is None
+    assert stage.cycle() is None
+
+    assert problems == stage.controller.problems
+    assert [(head, "wavefleet/config", StatusState.ERROR)] == [
+        (each.revision, each.context, each.state) for each in stage.statuses
+    ]
+    assert [RevisionSeen(head, "", tuple(map(str, problems)))] == stage.entries
 
 
-def test_observe_mode_judges_reports_and_touches_nothing() -> None:
+def test_a_remote_that_never_answered_is_an_error_of_the_cycle() -> None:
     """
-    How people come to trust it first: every status says so.
+    With no revision known there is nothing to hold; the error says why, and nothing is recorded.
     """
-    play = a_small_play()
-    handle = Handle(play.ledger, lambda _: None)
-    pace = Pace(POLL, STALE_AFTER, WRITE_LIMIT, observe_only=True)
+    stage = Stage()
+    stage.repository.unreachable = "connection refused"
 
-    plan = a_controller(play, handle, pace).run_cycle()
+    with pytest.raises(RepositoryError, match="connection refused"):
+        stage.cycle()
+
+    assert [] == stage.entries
+
+
+def test_an_unreachable_remote_is_told_and_forgotten_when_it_answers() -> None:
+    """
+    The controller says why the head could not be read in the last cycle, and only of the last one.
+    """
+    stage = Stage()
+    stage.cycle()
+
+    stage.repository.unreachable = "connection refused"
+    stage.cycle()
+    assert "connection refused" == stage.controller.unreachable
+    stage.repository.unreachable = None
+    stage.cycle()
+
+    assert stage.controller.unreachable is None
+
+
+def test_a_person_s_halt_binds_the_cycle_that_takes_it_in() -> None:
+    """
+    Safety (halt-sticks): the request is taken in, and what the cycle would have started is not.
+    """
+    stage = Stage()
+    number = stage.ledger.ask(a_request(Command.HALT))
+
+    stage.cycles(3)
+
+    assert [] == stage.writes
+    assert [number] == [entry.request for entry in stage.entries if isinstance(entry, RequestTaken)]
+    assert stage.ledger.answer(number) is not None
+
+
+def test_observing_writes_nothing_anywhere() -> None:
+    """
+    What people's commands show comes from observing alone: no entry, no write, no message.
+    """
+    stage = Stage()
+
+    sighting, snapshot = stage.controller.observe(stage.clock.now())
+
+    assert snapshot is not None
+    assert sighting.declaration == two_waves()
+    assert ([], [], []) == (stage.entries, stage.writes, stage.told)
+
+
+def test_in_observe_mode_nothing_is_started() -> None:
+    """
+    The fleet is judged and nothing written to it, nor recorded as about to be.
+    """
+    stage = Stage(pace=replace(PACE, observe_only=True))
+
+    stage.cycles(3)
+
+    assert [] == stage.writes
+    assert [] == recorded_starts(stage)
+
+
+def test_a_source_out_of_reach_keeps_its_clusters_and_starts_none() -> None:
+    """
+    Safety (unknown-holds): its clusters are unknown, counted still, and none is started.
+    """
+    stage = Stage()
+    stage.cycle()
+    written = len(stage.writes)
+
+    stage.fleet.unreachable.add("sim")
+    stage.pass_time()
+    plan = stage.cycle()
 
     assert plan is not None
-    assert () == plan.starts
-    assert {1} == {cluster.generation for cluster in play.fleet.clusters.values()}
-    statuses = [message.body for message in play.ledger.queued if isinstance(message.body, CommitStatus)]
-    assert all(each.description.startswith("observe mode: ") for each in statuses if "config" not in each.context)
+    assert [4] == [view.of for view in plan.groups]
+    assert written == len(stage.writes)
 
 
-def test_a_command_is_taken_in_once() -> None:
+def test_calls_are_counted_by_their_system() -> None:
     """
-    A request that a cycle took in is answered, and is not there for the next one.
+    Each outside call of a cycle is counted once, with how it went.
     """
-    play = a_small_play()
-    play.ask(Command.HALT, "prod")
-    go(play, 3)
+    stage = Stage()
 
-    assert (1, 1) == (said(play, RequestTaken), said(play, Stopped))
-    assert "prod is halted as prod-1" == play.ledger.memory.answer(1)
-    assert not said(play, ClusterStarted)
+    stage.cycle()
+
+    assert {("git", "ok"): 1, ("source", "ok"): 2, ("ledger", "ok"): 2} == dict(stage.metrics.calls)
 
 
-def test_a_controller_that_lost_the_lease_writes_nothing_more() -> None:
+def test_observe_mode_says_so_on_every_channel() -> None:
     """
-    Another process that takes over between record and apply finds the start, and the first one writes none.
+    Nobody may take a judgement that starts nothing for one that does.
     """
-    play = a_small_play()
-    play.process.incident = Incident(Point.AFTER_PLAN_RECORD, What.TAKEN_OVER)
-    go(play)
+    stage = Stage(pace=replace(PACE, observe_only=True))
 
-    assert 1 == said(play, ClusterStarted)
-    assert {1} == {cluster.generation for cluster in play.fleet.clusters.values()}
+    stage.cycle()
 
-
-@pytest.mark.parametrize("fault", [WriteFault.REFUSED, WriteFault.LOST])
-def test_a_write_that_was_not_taken_is_made_again_in_time(fault: WriteFault) -> None:
-    """
-    A refusal is seen and waited for; a lost write is looked for, withdrawn, and planned anew.
-    """
-    play = a_small_play()
-    play.fleet.write_fault = lambda _: fault
-    go(play)
-    play.fleet.write_fault = lambda _: None
-    go_on_until(play, ClusterStarted, 2)
-
-    entries = [each.entry for each in play.ledger.memory.read()]
-    starts = [entry.cluster for entry in entries if isinstance(entry, ClusterStarted)]
-    assert (1, 1) == (said(play, StartWithdrawn), len(set(starts)))
-    assert 2 == play.fleet.clusters[starts[0]].generation
-
-
-class OnceOpen(FixedSources):
-    """Sources that can be opened as often as a test says."""
-
-    def __init__(self, sources: Sequence[FleetSource], times: int) -> None:
-        super().__init__(sources)
-        self.times = times
-
-    def open(self, declaration: Declaration) -> Sequence[FleetSource]:
-        """Return them, or raise ObservationError."""
-        self.times -= 1
-        if self.times < 0:
-            raise ObservationError("source eu: no such context")
-        return super().open(declaration)
-
-
-def test_sources_that_cannot_be_set_up_fail_the_cycle_and_nothing_is_lost() -> None:
-    """
-    The next cycle in which they can goes on.
-    """
-    play = a_small_play()
-    ledger = Handle(play.ledger, lambda _: None)
-    sources = OnceOpen([ModelSource(name, play.fleet) for name in SOURCES], 0)
-    world = World(play.repository, sources, ledger, ledger.outbox, play.clock, NoMetrics())
-    controller = Controller(world, Pace(POLL, STALE_AFTER, WRITE_LIMIT))
-
-    with pytest.raises(ObservationError, match="no such context"):
-        controller.run_cycle()
-    sources.times = 2
-    assert controller.run_cycle() is not None
+    groups = [each for each in stage.statuses if each.context != "wavefleet/config"]
+    assert groups
+    assert all(each.description.startswith("observe mode: ") for each in groups)
+    assert all(head.observe_only for head in stage.heads)

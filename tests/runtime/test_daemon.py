@@ -1,324 +1,329 @@
-"""The daemon: cycles at the poll interval, one at a time, until it is told to leave or must not go on."""
+"""The daemon: one cycle at a time, left after the one in hand, survives a bad cycle, and leaves at a bug."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
-from threading import Event
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from controller.errors import IllegalTransition, LeaseLost, LedgerError, RepositoryError
-from controller.ports import Clock, CycleEnd
+from controller.errors import IllegalTransition, LeaseLost, LedgerError, ObservationError, RepositoryError
+from controller.ledger.memory import MemoryLedger
+from controller.ledger.opening import open_ledger
+from controller.ports import Clock, Lease
 from controller.runtime.clock import SystemClock, VirtualClock
 from controller.runtime.daemon import STUCK_INTERVALS, STUCK_MIN, Daemon, Rhythm
-from tests.builders import MOMENT, NOON
-from tests.simulation.process import NoMetrics
-from tests.simulation.quiet import no_logs
+from tests.builders import HOUR, MINUTE, MOMENT, NOON, SECOND
+from tests.runtime.scripted import LIMIT_SECONDS, await_true
+from tests.runtime.worlds import CountingMetrics
 
-PATIENCE_SECONDS = 20.0
-QUICK = Rhythm(timedelta(seconds=0.02), timedelta(0))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quiet() -> Iterator[None]:
-    """Leave logs out, also the scheduler's."""
-    with no_logs():
-        yield
+SHORT = timedelta(milliseconds=10)
+SOON_SECONDS = 0.2
+"""How long a test looks whether something happens that must not."""
 
 
-class OpenLease:
-    """A lease that nobody else wants."""
-
-    def __init__(self) -> None:
-        self.released = False
-
-    def wait_for_lease(self, owner: str, clock: Clock, stop: Event, on_wait: Callable[[str], None]) -> bool:
-        """Take it."""
-        del owner, clock, on_wait
-        return not stop.is_set()
-
-    def release(self) -> None:
-        """Give it back."""
-        self.released = True
+def a_daemon(
+    run_cycle: Callable[[], object], clock: Clock | None = None, interval: timedelta = SHORT
+) -> tuple[Daemon, CountingMetrics]:
+    """A daemon that polls quickly, and what it counts."""
+    metrics = CountingMetrics()
+    return Daemon(run_cycle, Rhythm(interval, timedelta(0)), clock or SystemClock(), metrics), metrics
 
 
-class TakenLease(OpenLease):
-    """A lease that somebody else holds until it is let go."""
+@contextmanager
+def running(daemon: Daemon, lease: Lease) -> Iterator[Future[None]]:
+    """Run a daemon in a thread; the future has what ``run`` returns or raises. It is stopped in the end."""
+    ended: Future[None] = Future()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = Event()
-        self.free = Event()
-
-    def wait_for_lease(self, owner: str, clock: Clock, stop: Event, on_wait: Callable[[str], None]) -> bool:
-        """Say who holds it, and wait."""
-        on_wait("standing by: host-2 holds the lease")
-        self.asked.set()
-        while not self.free.wait(0.01):
-            if stop.is_set():
-                return False
-        return super().wait_for_lease(owner, clock, stop, on_wait)
-
-
-class Counts(NoMetrics):
-    """Keeps the ends of cycles, and whether the lease is held."""
-
-    def __init__(self) -> None:
-        self.ends: list[CycleEnd] = []
-        self.held: list[bool] = []
-
-    def observe_cycle(self, end: CycleEnd) -> None:
-        """Keep it."""
-        self.ends.append(end)
-
-    def observe_lease(self, *, held: bool) -> None:
-        """Keep it."""
-        self.held.append(held)
-
-
-class Running:
-    """A daemon in a thread of its own."""
-
-    def __init__(self, run_cycle: Callable[[], object], lease: OpenLease | None = None) -> None:
-        self.metrics = Counts()
-        self.lease = lease or OpenLease()
-        self.daemon = Daemon(run_cycle, QUICK, SystemClock(), self.metrics)
-        self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
+    def run() -> None:
         try:
-            self.daemon.run(self.lease, "host-1")
-        except BaseException as error:  # noqa: BLE001 - handed to the test
-            self.error = error
+            daemon.run(lease, "this test")
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the end gets it
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
 
-    def left(self) -> "Running":
-        """Wait until it has left."""
-        self._thread.join(PATIENCE_SECONDS)
-        assert not self._thread.is_alive(), "the daemon did not leave"
-        return self
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until ``condition`` holds."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield ended
+    finally:
+        daemon.stop()
+        thread.join(LIMIT_SECONDS)
+        assert not thread.is_alive(), "the daemon does not leave"
 
 
-def test_cycles_run_one_after_another_until_the_daemon_is_told_to_leave() -> None:
+class Cycles:
+    """Cycles that do as their script says, one entry a cycle, and then nothing."""
+
+    def __init__(self, *script: BaseException | None) -> None:
+        self.script = list(script)
+        self.begun = 0
+        self.ended = 0
+
+    def __call__(self) -> None:
+        """Run one."""
+        self.begun += 1
+        error = self.script.pop(0) if self.script else None
+        if error is not None:
+            raise error
+        self.ended += 1
+
+
+class HeldCycle:
+    """A cycle that does not end until it is let go."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.let_go = threading.Event()
+        self.ended = 0
+
+    def __call__(self) -> None:
+        """Run one."""
+        self.entered.set()
+        assert self.let_go.wait(LIMIT_SECONDS), "nobody let it go"
+        self.ended += 1
+
+
+def test_cycles_follow_one_another_until_it_is_told_to_stop() -> None:
     """
-    Never two at once, also where one takes longer than the interval.
+    The first one begins at once; told to stop, it leaves without an error, and lets the lease go.
     """
-    cycles: list[int] = []
+    cycles, lease = Cycles(), MemoryLedger()
+    daemon, metrics = a_daemon(cycles)
+
+    with running(daemon, lease) as ended:
+        await_true(lambda: cycles.ended >= 3)
+        assert lease.holds_lease()
+        daemon.stop()
+        ended.result(LIMIT_SECONDS)
+
+    assert not lease.holds_lease()
+    assert [True, False] == metrics.held
+    assert {"ok"} == {end.result for end in metrics.ends}
+    assert cycles.ended == len(metrics.ends)
+
+
+def test_the_first_cycle_does_not_wait_for_the_interval() -> None:
+    """
+    A daemon that polls once an hour looks at once when it is started.
+    """
+    cycles = Cycles()
+    daemon, _ = a_daemon(cycles, interval=HOUR)
+
+    with running(daemon, MemoryLedger()):
+        await_true(lambda: cycles.ended == 1)
+
+
+def test_never_are_two_cycles_run_at_once() -> None:
+    """
+    Safety: cycles that take several intervals follow one another, and none overlaps.
+    """
     turn = threading.Lock()
-
-    def slow() -> None:
-        assert turn.acquire(blocking=False), "two cycles at once"
-        cycles.append(1)
-        Event().wait(3 * QUICK.interval.total_seconds())
-        turn.release()
-
-    running = Running(slow)
-    until(lambda: len(cycles) >= 4)
-    running.daemon.stop()
-    running.left()
-
-    assert running.error is None
-    assert running.lease.released
-    assert {"ok"} == {end.result for end in running.metrics.ends}
-    assert [True, False] == running.metrics.held
-
-
-def test_the_cycle_in_hand_is_finished_before_the_daemon_leaves() -> None:
-    """
-    Told to leave in the middle of a cycle, it ends that one and begins no other.
-    """
-    entered, may_end, ended = Event(), Event(), Event()
-    begun: list[int] = []
-
-    def held() -> None:
-        begun.append(1)
-        entered.set()
-        assert may_end.wait(PATIENCE_SECONDS)
-        ended.set()
-
-    running = Running(held)
-    assert entered.wait(PATIENCE_SECONDS)
-    running.daemon.stop()
-    assert not running.lease.released
-    may_end.set()
-    running.left()
-
-    assert ended.is_set()
-    assert [1] == begun
-
-
-def test_a_cycle_that_fails_is_followed_by_the_next() -> None:
-    """
-    A remote or a ledger that fails concerns one cycle; probes say why until one succeeds.
-    """
-    errors: list[Exception] = [RepositoryError("connection refused"), LedgerError("disk full")]
-    done = Event()
-    said: list[str | None] = []
-
-    def sometimes() -> None:
-        said.append(running.daemon.why_not_ready())
-        if errors:
-            raise errors.pop(0)
-        done.set()
-
-    ready = Event()
+    overlaps: list[int] = []
+    finished: list[int] = []
 
     def cycle() -> None:
-        assert ready.wait(PATIENCE_SECONDS)
-        sometimes()
+        if not turn.acquire(blocking=False):
+            overlaps.append(1)
+            return
+        threading.Event().wait(5 * SHORT.total_seconds())  # the work of a slow cycle
+        turn.release()
+        finished.append(1)
 
-    running = Running(cycle)
-    ready.set()
-    assert done.wait(PATIENCE_SECONDS)
-    until(lambda: running.daemon.why_not_ready() is None)
-    running.daemon.stop()
-    running.left()
+    daemon, _ = a_daemon(cycle)
+    with running(daemon, MemoryLedger()):
+        await_true(lambda: len(finished) >= 5)
 
-    assert ["the first cycle has not ended yet", "connection refused", "disk full"] == said[:3]
-    assert ["failed", "failed", "ok"] == [end.result for end in running.metrics.ends[:3]]
+    assert [] == overlaps
+
+
+def test_told_to_stop_it_finishes_the_cycle_in_hand() -> None:
+    """
+    It keeps the lease until that cycle has ended, and begins no other.
+    """
+    cycle, lease = HeldCycle(), MemoryLedger()
+    daemon, _ = a_daemon(cycle)
+
+    with running(daemon, lease) as ended:
+        assert cycle.entered.wait(LIMIT_SECONDS)
+        daemon.stop()
+        with pytest.raises(TimeoutError):
+            ended.result(SOON_SECONDS)
+        assert lease.holds_lease()
+        cycle.let_go.set()
+        ended.result(LIMIT_SECONDS)
+
+    assert 1 == cycle.ended
+    assert not lease.holds_lease()
+
+
+def test_told_to_stop_before_it_ran_it_runs_nothing() -> None:
+    """
+    Neither a cycle of its own nor one that is asked for.
+    """
+    cycles = Cycles()
+    daemon, _ = a_daemon(cycles)
+    daemon.stop()
+
+    daemon.run(MemoryLedger(), "this test")
+    daemon.run_once()
+
+    assert 0 == cycles.begun
+    assert daemon.stopping.is_set()
+
+
+@pytest.mark.parametrize(
+    "error", [RepositoryError("remote gone"), LedgerError("disk full"), ObservationError("no such source")]
+)
+def test_a_cycle_that_fails_for_outside_reasons_is_survived(error: Exception) -> None:
+    """
+    The next cycle is run, and what went wrong is told until one succeeds.
+    """
+    cycles = Cycles(error)
+    daemon, metrics = a_daemon(cycles)
+
+    with running(daemon, MemoryLedger()) as ended:
+        await_true(lambda: cycles.ended >= 2)
+        await_true(lambda: daemon.why_not_ready() is None)
+        assert not ended.done()
+
+    assert ["failed", "ok"] == [end.result for end in metrics.ends[:2]]
 
 
 @pytest.mark.parametrize(
     "error",
-    [LeaseLost("host-2 took over"), IllegalTransition("a-1"), AssertionError("one wave"), KeyError("a bug")],
+    [
+        LeaseLost("another took over"),
+        AssertionError("in flight 3 of 2"),
+        IllegalTransition("soaked to started"),
+        ZeroDivisionError("a bug"),
+    ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_lost_lease_and_a_bug_end_the_daemon(error: Exception) -> None:
+def test_a_lost_lease_or_a_bug_ends_it(error: Exception) -> None:
     """
-    Going on could do harm: it leaves, gives the lease back, and its caller learns why.
+    Safety: going on could do harm. No cycle follows, the lease is let go, and ``run`` raises what happened.
     """
-    cycles: list[int] = []
+    cycles, lease = Cycles(None, error), MemoryLedger()
+    daemon, metrics = a_daemon(cycles)
 
-    def wrong() -> None:
-        cycles.append(1)
-        raise error
+    with running(daemon, lease) as ended, pytest.raises(type(error)) as raised:
+        ended.result(LIMIT_SECONDS)
 
-    running = Running(wrong).left()
+    assert raised.value is error
+    assert 2 == cycles.begun
+    assert not lease.holds_lease()
+    assert not metrics.held[-1]
+    assert str(error) in (daemon.why_not_ready() or "")
 
-    assert error is running.error
-    assert [1] == cycles
-    assert running.lease.released
 
-
-def test_a_second_daemon_stands_by_and_says_so() -> None:
+def test_a_second_daemon_stands_by_and_says_who_runs(tmp_path: Path) -> None:
     """
-    It judges nothing until the lease is free, and its probe names the holder.
+    Safety (one-writer): no cycle while another process holds the lease; it runs as soon as that one leaves.
     """
-    cycles: list[int] = []
-    lease = TakenLease()
-    running = Running(lambda: cycles.append(1), lease)
-    assert lease.asked.wait(PATIENCE_SECONDS)
-    assert "standing by: host-2 holds the lease" == running.daemon.why_not_ready()
-    assert [] == cycles
+    first, second = open_ledger(tmp_path / "ledger.db"), open_ledger(tmp_path / "ledger.db")
+    assert first.acquire("the first daemon", NOON)
+    cycles = Cycles()
+    daemon, metrics = a_daemon(cycles)
 
-    lease.free.set()
-    until(lambda: bool(cycles))
-    until(lambda: running.daemon.why_not_ready() is None)
-    running.daemon.stop()
-    running.left()
-    assert [False, True, False] == running.metrics.held
+    with running(daemon, second):
+        await_true(lambda: "the first daemon" in (daemon.why_not_ready() or ""))
+        assert 0 == cycles.begun
+        assert daemon.why_not_alive() is None
+        first.release()
+        await_true(lambda: cycles.ended > 0)
+        await_true(lambda: daemon.why_not_ready() is None)
+
+    assert [False, True, False] == metrics.held
+    first.close()
+    second.close()
 
 
-def test_a_daemon_that_stands_by_can_be_told_to_leave() -> None:
+def test_standing_by_it_can_be_told_to_stop(tmp_path: Path) -> None:
     """
-    It never held the lease, and gives none back.
+    It leaves without having run anything, and without touching the other's lease.
     """
-    lease = TakenLease()
-    running = Running(lambda: None, lease)
-    assert lease.asked.wait(PATIENCE_SECONDS)
-    running.daemon.stop()
-    running.left()
+    first, second = open_ledger(tmp_path / "ledger.db"), open_ledger(tmp_path / "ledger.db")
+    assert first.acquire("the first daemon", NOON)
+    cycles = Cycles()
+    daemon, _ = a_daemon(cycles)
 
-    assert not lease.released
-    assert running.daemon.stopping.is_set()
+    with running(daemon, second) as ended:
+        await_true(lambda: daemon.why_not_ready() != "the first cycle has not ended yet")
+        daemon.stop()
+        ended.result(LIMIT_SECONDS)
 
-
-class Probed:
-    """A daemon on a clock that a test moves; its cycle waits until it is let go."""
-
-    def __init__(self, interval: timedelta) -> None:
-        self.clock = VirtualClock(NOON)
-        self.entered, self.free = Event(), Event()
-        self.daemon = Daemon(self.cycle, Rhythm(interval, timedelta(0)), self.clock, Counts())
-
-    def cycle(self) -> None:
-        """Wait."""
-        self.entered.set()
-        assert self.free.wait(PATIENCE_SECONDS)
-
-    def why_not_alive_after(self, by: timedelta) -> str | None:
-        """Ask the probe when so much time has passed since noon."""
-        self.clock.advance(NOON + by - self.clock.now())
-        return self.daemon.why_not_alive()
+    assert 0 == cycles.begun
+    assert first.holds_lease()
+    first.close()
+    second.close()
 
 
-@pytest.mark.parametrize(
-    ("interval", "limit"),
-    [(timedelta(minutes=1), STUCK_INTERVALS * timedelta(minutes=1)), (timedelta(seconds=1), STUCK_MIN)],
-)
-def test_a_cycle_that_never_ends_makes_the_process_not_alive(interval: timedelta, limit: timedelta) -> None:
+def test_it_is_not_ready_before_its_first_cycle_has_ended() -> None:
     """
-    Alive up to the limit, which is never below some minutes, and not beyond it.
+    Also not while that one is in hand.
     """
-    probed = Probed(interval)
-    thread = threading.Thread(target=probed.daemon.run_once)
-    thread.start()
-    assert probed.entered.wait(PATIENCE_SECONDS)
+    cycle = HeldCycle()
+    daemon, _ = a_daemon(cycle)
+    assert "the first cycle has not ended yet" == daemon.why_not_ready()
 
-    assert probed.why_not_alive_after(limit) is None
-    assert "has not ended within" in (probed.why_not_alive_after(limit + MOMENT) or "")
-    probed.free.set()
-    thread.join(PATIENCE_SECONDS)
+    with running(daemon, MemoryLedger()):
+        assert cycle.entered.wait(LIMIT_SECONDS)
+        assert "the first cycle has not ended yet" == daemon.why_not_ready()
+        cycle.let_go.set()
+        await_true(lambda: daemon.why_not_ready() is None)
 
 
-def test_cycles_that_stopped_coming_make_the_process_not_alive() -> None:
+def test_it_is_not_ready_while_cycles_fail() -> None:
     """
-    A scheduler that died without a word is noticed as well.
+    The reason is the error's own sentence, until a cycle succeeds.
     """
-    probed = Probed(timedelta(minutes=1))
-    probed.free.set()
-    assert probed.daemon.why_not_alive() is None
-    probed.daemon.run_once()
-    limit = STUCK_INTERVALS * timedelta(minutes=1)
+    daemon, _ = a_daemon(Cycles(RepositoryError("remote gone"), None))
 
-    assert probed.why_not_alive_after(limit) is None
-    assert "no cycle has begun since" in (probed.why_not_alive_after(limit + MOMENT) or "")
-
-
-def test_no_cycle_begins_once_the_daemon_is_to_leave() -> None:
-    """
-    A poll that was due already does nothing.
-    """
-    probed = Probed(timedelta(minutes=1))
-    probed.daemon.stop()
-    probed.daemon.run_once()
-
-    assert not probed.entered.is_set()
-    assert "the first cycle has not ended yet" == probed.daemon.why_not_ready()
-
-
-def ends_of(metrics: Counts) -> list[datetime]:
-    """Return when cycles ended."""
-    return [end.ended_at for end in metrics.ends]
-
-
-def test_the_length_of_a_cycle_is_measured() -> None:
-    """
-    Each end is told with its time by the clock.
-    """
-    metrics = Counts()
-    clock = VirtualClock(NOON)
-    daemon = Daemon(lambda: clock.advance(timedelta(seconds=3)), QUICK, clock, metrics)
+    daemon.run_once()
+    assert "remote gone" == daemon.why_not_ready()
     daemon.run_once()
 
-    assert [NOON + timedelta(seconds=3)] == ends_of(metrics)
+    assert daemon.why_not_ready() is None
+
+
+@pytest.mark.parametrize("interval", [MINUTE, SECOND])
+def test_a_cycle_that_does_not_end_makes_it_not_alive(interval: timedelta) -> None:
+    """
+    Alive up to ten intervals, at least five minutes; past that, the sentence says since when.
+    """
+    clock, cycle = VirtualClock(NOON), HeldCycle()
+    daemon, _ = a_daemon(cycle, clock, interval)
+    limit = max(STUCK_INTERVALS * interval, STUCK_MIN)
+    thread = threading.Thread(target=daemon.run_once)
+    thread.start()
+    assert cycle.entered.wait(LIMIT_SECONDS)
+
+    clock.advance(limit)
+    assert daemon.why_not_alive() is None
+    clock.advance(MOMENT)
+    why = daemon.why_not_alive() or ""
+    cycle.let_go.set()
+    thread.join(LIMIT_SECONDS)
+
+    assert f"the cycle that began {NOON.isoformat()} has not ended" in why
+    assert daemon.why_not_alive() is None
+
+
+def test_no_cycle_for_too_long_makes_it_not_alive() -> None:
+    """
+    A scheduler that stopped is found out, a failed cycle counted as one that was run.
+    """
+    clock = VirtualClock(NOON)
+    daemon, _ = a_daemon(Cycles(RepositoryError("remote gone")), clock, MINUTE)
+    assert daemon.why_not_alive() is None
+
+    daemon.run_once()
+    clock.advance(STUCK_INTERVALS * MINUTE)
+    assert daemon.why_not_alive() is None
+    clock.advance(MOMENT)
+
+    assert f"no cycle has begun since {NOON.isoformat()}" == daemon.why_not_alive()

@@ -1,220 +1,398 @@
-"""Reporting: what changed goes into the outbox, for every channel, once, whenever the process died."""
+"""What people are told, and what they are not told twice: statuses, threads and replies, over restarts and channels."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from controller.errors import LedgerError
-from controller.ledger.memory import MemoryLedger
-from controller.model.entries import Entry, RolloutEnded, Stopped, WaveSoaked
-from controller.model.history import Outcome, RolloutKind, StopKind
-from controller.model.outbox import Body, CommitStatus, Message, StatusState, ThreadHead
+from controller.ledger.opened import OpenLedger
+from controller.ledger.opening import open_ledger
+from controller.model.entries import Entry, RolloutEnded, SoakCredited, WaveAdmitted, WaveSoaked
+from controller.model.history import Outcome, RolloutKind
+from controller.model.outbox import Body, CommitStatus, Message, StatusState, ThreadHead, ThreadReply
 from controller.runtime.report import HEAD_EVERY, WORDS_EVERY, Audience, Reporter
-from tests.builders import HOUR, MINUTE, MOMENT, NOON, release
-from tests.builders_core import FLEET_NAME, REVISION
+from tests.builders import MINUTE, MOMENT, NEW, NOON, SECOND, release
+from tests.reports.messages import OTHER_REVISION, REVISION, a_head, a_status
+from tests.runtime.worlds import Boundaries, CrossedLedger, Stage, two_waves
 
 NOTES = Audience("notes", statuses=True)
+GITEA = Audience("gitea", statuses=True)
 SLACK = Audience("slack", threads=True)
+TERMINAL = Audience("terminal", statuses=True, threads=True)
+
+WAVE = WaveAdmitted(1, "prod", 1, "canary", tail=False, clusters=("sim/a-1",))
+SOAKED = WaveSoaked(1, "prod", 1)
 
 
-def a_status(words: str = "wave 1", state: StatusState = StatusState.PENDING, revision: str = REVISION) -> CommitStatus:
-    """A status of ``prod``."""
-    return CommitStatus(revision, "wavefleet/prod", state, words)
+@dataclass
+class Newsroom:
+    """A reporter on a ledger, and everything that came out of its outbox."""
 
+    ledger: OpenLedger
+    audiences: Sequence[Audience] = (NOTES, SLACK)
+    told: list[Message] = field(default_factory=list)
 
-def a_head(words: str = "wave 1", done: int = 0) -> ThreadHead:
-    """The head of the first rollout's thread."""
-    return ThreadHead("rollout-1", "prod → 4.3.1", words, done, 3, StatusState.PENDING, REVISION)
-
-
-def soaked(wave: int = 1) -> WaveSoaked:
-    """An entry that a thread is told of."""
-    return WaveSoaked(1, "prod", wave)
-
-
-class Torn(MemoryLedger):
-    """A ledger whose outbox fails after it took the messages, when a test says so."""
-
-    torn = False
-
-    def queue(self, messages: Sequence[Message], reported: int, at: datetime) -> None:
-        """Queue, and then perhaps fail."""
-        super().queue(messages, reported, at)
-        if self.torn:
-            raise LedgerError("disk full")
-
-
-class Desk:
-    """A reporter for notes and Slack, on a ledger in memory."""
-
-    def __init__(self) -> None:
-        self.ledger = Torn(FLEET_NAME)
-        self.reporter = Reporter(self.ledger, self.ledger.outbox, (NOTES, SLACK))
+    def __post_init__(self) -> None:
+        """Begin with a process."""
+        self.restart()
 
     def restart(self) -> None:
-        """Begin with what the ledger says."""
-        self.reporter = Reporter(self.ledger, self.ledger.outbox, (NOTES, SLACK))
-
-    def report(self, *bodies: Body, now: datetime = NOON) -> bool:
-        """Report ``bodies`` as they should read now."""
-        return self.reporter.report(bodies, FLEET_NAME, now)
+        """Forget everything but what is in the ledger."""
+        self.boundaries = Boundaries()
+        crossed = CrossedLedger(self.ledger, self.boundaries)
+        self.reporter = Reporter(crossed, self.ledger.outbox, self.audiences)
 
     def record(self, *entries: Entry) -> None:
-        """Record what a cycle decided."""
+        """Let something happen."""
         self.ledger.record(entries, NOON)
 
-    def read(self, channel: str) -> list[Body]:
-        """Return what a channel is to be told, and take it from the outbox."""
-        told = []
-        while (delivery := self.ledger.outbox.due(channel, NOON)) is not None:
-            told.append(delivery.message.body)
-            self.ledger.outbox.delivered(delivery, "there", NOON)
-        return told
+    def report(self, *bodies: Body, at: datetime = NOON) -> list[Message]:
+        """Report ``bodies`` as they stand now; what came out of the outbox for it."""
+        said = self.reporter.report(bodies, "acme", at)
+        came = self.deliver(at)
+        assert said == bool(came), "the reporter tells whether there was anything"
+        return came
+
+    def deliver(self, at: datetime) -> list[Message]:
+        """Let every channel take what waits for it."""
+        came = []
+        for audience in self.audiences:
+            while (delivery := self.ledger.outbox.due(audience.channel, at)) is not None:
+                self.ledger.outbox.delivered(delivery, "told", at)
+                came.append(delivery.message)
+        self.told += came
+        return came
 
 
-def test_each_channel_is_told_what_it_is_for() -> None:
+@pytest.fixture(params=["file", "memory"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenLedger]:
+    """A ledger whose lease this process holds."""
+    opened = open_ledger(tmp_path / "ledger.db" if request.param == "file" else ":memory:")
+    assert opened.acquire("this test", NOON)
+    yield opened
+    opened.close()
+
+
+Again = Callable[[Newsroom], None]
+
+
+@pytest.fixture(params=["same process", "restarted"])
+def again(request: pytest.FixtureRequest) -> Again:
+    """Goes on in the middle of a test, as the same process or as another one."""
+    return Newsroom.restart if request.param == "restarted" else lambda _: None
+
+
+def said(messages: Sequence[Message]) -> list[tuple[str, Body]]:
+    """Channels and bodies."""
+    return [(message.channel, message.body) for message in messages]
+
+
+def statuses(messages: Sequence[Message]) -> list[CommitStatus]:
+    """The commit statuses among them."""
+    return [message.body for message in messages if isinstance(message.body, CommitStatus)]
+
+
+def texts(messages: Sequence[Message]) -> list[str]:
+    """The words of the replies among them."""
+    return [message.body.text for message in messages if isinstance(message.body, ThreadReply)]
+
+
+def ended(outcome: Outcome, detail: str = "4.4.0 was declared") -> RolloutEnded:
+    """The end of the rollout."""
+    return RolloutEnded(1, "prod", RolloutKind.SOFTWARE, release(NEW), REVISION, outcome, detail)
+
+
+def test_the_same_words_are_not_said_twice(ledger: OpenLedger, again: Again) -> None:
     """
-    Statuses go to forges, threads to chats.
+    Safety (twice-harmless): however often, however late, and by whichever process they are reported.
     """
-    desk = Desk()
-    desk.record(soaked())
+    room = Newsroom(ledger)
+    assert [("notes", a_status()), ("slack", a_head())] == said(room.report(a_status(), a_head()))
 
-    assert desk.report(a_status(), a_head())
-    assert [a_status()] == desk.read("notes")
-    head, reply = desk.read("slack")
-    assert a_head() == head
-    assert "wave 1 has soaked" == getattr(reply, "text", "")
+    for minutes in (0, 1, 60, 10_000):
+        again(room)
+        assert [] == room.report(a_status(), a_head(), at=NOON + minutes * MINUTE)
 
 
-@pytest.mark.parametrize("restarts", [False, True])
-def test_the_same_words_are_said_once(*, restarts: bool) -> None:
+def test_a_change_of_state_is_said_at_once(ledger: OpenLedger, again: Again) -> None:
     """
-    However often they are reported, also by a process that came after.
+    A second after the last word, though words alone would have to wait.
     """
-    desk = Desk()
-    desk.record(soaked())
-    desk.report(a_status(), a_head())
-    if restarts:
-        desk.restart()
+    room = Newsroom(ledger)
+    room.report(a_status())
+    again(room)
 
-    assert not desk.report(a_status(), a_head(), now=NOON + HOUR)
-    assert (1, 2) == (len(desk.read("notes")), len(desk.read("slack")))
+    halted = a_status("halted as prod-1", state=StatusState.FAILURE)
+
+    assert [("notes", halted)] == said(room.report(halted, at=NOON + SECOND))
 
 
-@pytest.mark.parametrize(("body", "other", "every"), [
-    (a_status(), a_status("wave 2"), WORDS_EVERY),
-    (a_head(), a_head("wave 2"), HEAD_EVERY),
-])  # fmt: skip
-def test_other_words_alone_wait_for_their_time(body: Body, other: Body, every: timedelta) -> None:
+def test_a_change_of_words_waits_a_quarter_of_an_hour(ledger: OpenLedger, again: Again) -> None:
     """
-    Not said one microsecond before it, said at it.
+    Held one moment before its time is over, said at its end; the time is counted from the last word that was said.
     """
-    desk = Desk()
-    desk.report(body)
+    room = Newsroom(ledger)
+    room.report(a_status("1 of 8"))
+    again(room)
 
-    assert not desk.report(other, now=NOON + every - MOMENT)
-    assert desk.report(other, now=NOON + every)
+    assert 15 * MINUTE == WORDS_EVERY
+    assert [] == room.report(a_status("2 of 8"), at=NOON + WORDS_EVERY - MOMENT)
+    assert [("notes", a_status("3 of 8"))] == said(room.report(a_status("3 of 8"), at=NOON + WORDS_EVERY))
+    again(room)
+    assert [] == room.report(a_status("4 of 8"), at=NOON + 2 * WORDS_EVERY - MOMENT)
 
 
-@pytest.mark.parametrize(("body", "other"), [
-    (a_status(), a_status(state=StatusState.FAILURE)),
-    (a_head(), a_head(done=1)),
-])  # fmt: skip
-def test_more_than_words_is_said_at_once(body: Body, other: Body) -> None:
+def test_words_of_one_topic_do_not_hold_those_of_another(ledger: OpenLedger) -> None:
     """
-    A change of state, or of the clusters done.
+    Each revision and context has a time of its own.
     """
-    desk = Desk()
-    desk.report(body)
+    room = Newsroom(ledger)
+    room.report(a_status("1 of 8"))
 
-    assert desk.report(other, now=NOON + MOMENT)
+    other = a_status("2 of 8", revision=OTHER_REVISION)
+    third = a_status("2 of 8", context="wavefleet/other")
+
+    assert [("notes", other), ("notes", third)] == said(room.report(a_status("2 of 8"), other, third))
 
 
-def test_a_clock_that_steps_back_silences_nobody() -> None:
+def test_a_thread_head_is_edited_for_words_only_so_often(ledger: OpenLedger, again: Again) -> None:
     """
-    What was last said in the future is no reason to wait for that; and a time that comes twice makes no key twice.
+    Its sentence waits; what is done, and its state, do not.
     """
-    desk = Desk()
-    desk.report(a_status(), now=NOON)
-    desk.report(a_status("wave 2"), now=NOON + HOUR)
-    desk.record(soaked())
-    assert desk.report(a_status("wave 3"), now=NOON)
+    room = Newsroom(ledger)
+    room.report(a_head("one"))
+    again(room)
 
-    assert "wave 3" == getattr(desk.read("notes")[-1], "description", "")
+    assert [] == room.report(a_head("two"), at=NOON + HEAD_EVERY - MOMENT)
+    assert [("slack", a_head("two"))] == said(room.report(a_head("two"), at=NOON + HEAD_EVERY))
+    more = a_head("three", done=4)
+    assert [("slack", more)] == said(room.report(more, at=NOON + HEAD_EVERY + MOMENT))
+    over = a_head("three", done=4, state=StatusState.FAILURE)
+    assert [("slack", over)] == said(room.report(over, at=NOON + HEAD_EVERY + 2 * MOMENT))
 
 
-def test_replies_follow_from_the_ledger_and_are_never_skipped() -> None:
+def test_a_last_word_from_the_future_holds_no_words_back(ledger: OpenLedger) -> None:
     """
-    A process that died before it reported left its entries for the next one.
+    A clock that stepped back silences nobody.
     """
-    desk = Desk()
-    desk.record(soaked(1))
-    desk.restart()
-    desk.record(soaked(2))
-    desk.report()
+    room = Newsroom(ledger)
+    room.report(a_status("1 of 8"), at=NOON + 100 * MINUTE)
 
-    assert ["wave 1 has soaked", "wave 2 has soaked"] == [getattr(body, "text", "") for body in desk.read("slack")]
-    desk.restart()
-    assert not desk.report()
+    assert [("notes", a_status("2 of 8"))] == said(room.report(a_status("2 of 8"), at=NOON))
 
 
-def test_what_the_ledger_took_before_it_failed_is_not_said_again() -> None:
+def test_a_time_shown_twice_makes_no_message_the_same_as_another(ledger: OpenLedger) -> None:
     """
-    Whether messages were taken is for the ledger to say, in this process too.
+    The clock stepped back to the very moment of an earlier word: what happened meanwhile tells the two apart.
     """
-    desk = Desk()
-    desk.record(soaked())
-    desk.ledger.torn = True
-    with pytest.raises(LedgerError, match="disk full"):
-        desk.report(a_status(), a_head())
-    desk.ledger.torn = False
+    room = Newsroom(ledger)
+    room.report(a_status())
+    room.record(WAVE)
+    room.report(a_status(state=StatusState.FAILURE))
+    room.record(SOAKED)
 
-    assert not desk.report(a_status(), a_head(), now=NOON + HOUR)
-    assert (1, 2) == (len(desk.read("notes")), len(desk.read("slack")))
+    assert ("notes", a_status()) in said(room.report(a_status()))
 
 
-def test_a_superseded_rollout_closes_the_status_of_its_revision() -> None:
+def test_each_channel_is_told_what_it_takes(ledger: OpenLedger) -> None:
     """
-    The commit that declared the old target is told that it is over.
+    Two forges get the status, one each; a thread's channel the head and the reply; the terminal all of it.
     """
-    desk = Desk()
-    ended = RolloutEnded(
-        1, "prod", RolloutKind.SOFTWARE, release("4.3.1"), "b" * 40, Outcome.SUPERSEDED, "prod now declares 4.3.2"
-    )
-    desk.record(ended)
-    desk.report()
+    room = Newsroom(ledger, (NOTES, GITEA, SLACK, TERMINAL))
+    room.record(WAVE)
 
-    (status,) = desk.read("notes")
-    assert isinstance(status, CommitStatus)
-    assert ("b" * 40, StatusState.ERROR) == (status.revision, status.state)
+    told = said(room.report(a_status(), a_head()))
+
+    assert ["gitea", "notes", "terminal"] == sorted(name for name, body in told if isinstance(body, CommitStatus))
+    assert ["slack", "terminal"] == sorted(name for name, body in told if isinstance(body, ThreadHead))
+    assert ["slack", "terminal"] == sorted(name for name, body in told if isinstance(body, ThreadReply))
 
 
-def test_a_status_of_an_earlier_head_comes_to_its_end_with_its_group() -> None:
+def test_a_reply_is_said_once_on_each_channel(ledger: OpenLedger, again: Again) -> None:
     """
-    A head that was left pending is told once its group has converged, and not before.
+    The cursor in the ledger goes with the messages: the next process says only what was recorded since.
     """
-    desk = Desk()
-    desk.report(a_status())
-    desk.restart()
-    later = a_status(revision="b" * 40)
-    desk.report(later, now=NOON + MINUTE)
-    assert [a_status(), later] == desk.read("notes")
-    done = replace(later, state=StatusState.SUCCESS, description="all 3 clusters on target")
-    desk.report(done, now=NOON + HOUR)
+    room = Newsroom(ledger, (SLACK, TERMINAL))
+    room.record(WAVE)
+    first = room.report()
+    again(room)
 
-    assert {done, replace(done, revision=REVISION)} == set(desk.read("notes"))
+    assert ["slack", "terminal"] == [message.channel for message in first]
+    assert [] == room.report(at=NOON + MINUTE)
+    room.record(SOAKED)
+    assert ["wave 1 has soaked"] * 2 == texts(room.report())
 
 
-def test_a_halt_needs_a_person_in_its_thread() -> None:
+def test_replies_of_a_process_that_died_are_said_by_the_next_one(ledger: OpenLedger) -> None:
     """
-    Channels may show that somebody must act.
+    Recorded and never reported: the next process finds all of them behind the cursor, in order.
     """
-    desk = Desk()
-    desk.record(Stopped("prod", 1, StopKind.HALT, "1 of 3 clusters failed", "failure budget", rollout=1))
-    desk.report()
+    room = Newsroom(ledger)
+    room.record(WAVE)
+    room.record(SOAKED)
+    room.restart()
 
-    (reply,) = desk.read("slack")
-    assert getattr(reply, "needs_person", False)
-    assert "acknowledge: [prod-1]" in getattr(reply, "text", "")
+    assert ["wave 1 canary admitted, 1 cluster: a-1", "wave 1 has soaked"] == texts(room.report())
+
+
+def test_entries_that_are_no_news_move_the_cursor_alone(ledger: OpenLedger) -> None:
+    """
+    Nothing is queued for them, and they are not looked at again.
+    """
+    room = Newsroom(ledger)
+    room.record(SoakCredited(1, 1, MINUTE))
+
+    assert [] == room.report()
+    assert [ledger.reported()] == [each.sequence for each in ledger.read()]
+
+
+@pytest.mark.parametrize("boundary", ["before queue", "after queue"])
+def test_a_queue_that_failed_is_asked_anew(ledger: OpenLedger, boundary: str) -> None:
+    """
+    Safety (twice-harmless): whether the ledger took the messages or not, the same process says each of them once.
+    """
+    room = Newsroom(ledger)
+    room.report(a_status("0 of 8"))
+    room.record(WAVE)
+    bodies: tuple[Body, ...] = (a_status("halted", state=StatusState.FAILURE), a_head())
+    room.boundaries.fail(boundary, LedgerError("disk full"))
+
+    with pytest.raises(LedgerError):
+        room.report(*bodies, at=NOON + MINUTE)
+    room.reporter.report(bodies, "acme", NOON + 2 * MINUTE)
+    told = room.deliver(NOON + 2 * MINUTE)
+
+    assert [("notes", bodies[0]), ("slack", bodies[1])] == [each for each in said(told) if each[1] in bodies]
+    assert 1 == len(texts(told))
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SUPERSEDED, Outcome.WITHDRAWN])
+def test_a_rollout_that_is_given_up_closes_its_revision_with_an_error(
+    ledger: OpenLedger, again: Again, outcome: Outcome
+) -> None:
+    """
+    Once per forge, on the revision that declared it; and the thread is told as well.
+    """
+    room = Newsroom(ledger, (NOTES, GITEA, SLACK))
+    room.report(a_status(context="wavefleet/prod"))
+    room.record(ended(outcome))
+    again(room)
+
+    told = room.report()
+
+    assert ["notes", "gitea", "slack"] == sorted((each.channel for each in told), key=["notes", "gitea", "slack"].index)
+    assert [(REVISION, "wavefleet/prod", StatusState.ERROR)] * 2 == [
+        (each.revision, each.context, each.state) for each in statuses(told)
+    ]
+    assert outcome.value in statuses(told)[0].description
+    assert 1 == len(texts(told))
+    again(room)
+    assert [] == room.report(at=NOON + MINUTE)
+    assert [] == list(ledger.outbox.unfinished("notes"))
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CONVERGED, Outcome.FAILED])
+def test_a_rollout_that_came_to_its_end_is_closed_by_its_own_status(ledger: OpenLedger, outcome: Outcome) -> None:
+    """
+    Nothing but the reply follows from the entry: the plan's status says how the group stands.
+    """
+    room = Newsroom(ledger)
+    room.record(ended(outcome))
+
+    assert ["slack"] == [message.channel for message in room.report()]
+
+
+@pytest.mark.parametrize("state", [StatusState.SUCCESS, StatusState.ERROR])
+def test_an_earlier_head_s_status_ends_with_its_group(ledger: OpenLedger, again: Again, state: StatusState) -> None:
+    """
+    A head that was left pending gets its group's end, after a restart too; once, and never before the end.
+    """
+    room = Newsroom(ledger, (NOTES, GITEA))
+    room.report(a_status(revision=OTHER_REVISION))
+    again(room)
+
+    assert {REVISION} == {each.revision for each in statuses(room.report(a_status()))}
+    again(room)
+    end = a_status("all 8 clusters", state=state)
+    told = said(room.report(end, at=NOON + MINUTE))
+    again(room)
+
+    closed = replace(end, revision=OTHER_REVISION)
+    assert [(channel, body) for channel in ("notes", "gitea") for body in (end, closed)] == told
+    assert [] == room.report(end, at=NOON + 2 * MINUTE)
+
+
+def test_an_earlier_head_s_status_fails_with_its_group_and_still_ends_with_it(ledger: OpenLedger, again: Again) -> None:
+    """
+    A failure is told there once, pending again is not, and success closes it.
+    """
+    room = Newsroom(ledger, (NOTES,))
+    room.report(a_status(revision=OTHER_REVISION))
+    states = (StatusState.FAILURE, StatusState.FAILURE, StatusState.PENDING, StatusState.SUCCESS, StatusState.SUCCESS)
+    for minutes, state in enumerate(states, 1):
+        again(room)
+        room.report(a_status(state=state), at=NOON + minutes * MINUTE)
+
+    assert [StatusState.PENDING, StatusState.FAILURE, StatusState.SUCCESS] == [
+        each.state for each in statuses(room.told) if each.revision == OTHER_REVISION
+    ]
+
+
+def test_an_earlier_head_s_status_of_another_context_is_left_alone(ledger: OpenLedger) -> None:
+    """
+    A status ends with its own group only.
+    """
+    room = Newsroom(ledger, (NOTES,))
+    room.report(a_status(revision=OTHER_REVISION, context="wavefleet/other"))
+
+    end = a_status(state=StatusState.SUCCESS)
+
+    assert [("notes", end)] == said(room.report(end, at=NOON + MINUTE))
+
+
+def test_a_channel_that_takes_no_statuses_has_none_to_end(ledger: OpenLedger) -> None:
+    """
+    A thread's channel is never given a commit status.
+    """
+    room = Newsroom(ledger, (SLACK,))
+    room.report(a_status(revision=OTHER_REVISION))
+
+    assert [] == room.report(a_status(state=StatusState.SUCCESS))
+
+
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_heads_that_were_merged_on_the_way_are_closed_by_real_cycles(restarts: int) -> None:
+    """
+    Unrelated commits in the middle of a rollout are told of it, and get their success with the group.
+    """
+    stage = Stage()
+    heads = [stage.repository.head]
+    for _ in range(2):
+        stage.cycles(2)
+        heads.append(stage.repository.commit(two_waves()))
+    stage.cycle()
+    for _ in range(restarts):
+        stage.restart()
+    stage.cycles(12)
+
+    last = {(each.revision, each.context): each.state for each in stage.statuses}
+    assert {StatusState.SUCCESS} == set(last.values())
+    assert {(head, "wavefleet/prod") for head in heads} <= set(last)
+
+
+def test_a_superseded_revision_gets_its_error_by_real_cycles() -> None:
+    """
+    A higher target is merged in the middle of a rollout: the first revision ends in error, the second in success.
+    """
+    stage = Stage()
+    first = stage.repository.head
+    stage.cycles(2)
+    second = stage.repository.commit(two_waves("4.3.2"))
+    stage.cycles(20)
+
+    last = {each.revision: each.state for each in stage.statuses if each.context == "wavefleet/prod"}
+    assert {first: StatusState.ERROR, second: StatusState.SUCCESS} == last
+    assert stage.is_on("4.3.2")

@@ -1,194 +1,208 @@
-"""Watching the fleet: all sources at once, each with its own limit, and no answer is taken for another cycle's."""
+"""Reading every source of live clusters: at once, each with its limit, and none at the cost of another."""
 
 import threading
-import time
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
 
 from controller.errors import ObservationError
-from controller.model.observation import Observation, ObservedCluster, Reading, SourceReading, Unknown
+from controller.model.observation import ObservedCluster, Reading, SourceReading, Unknown
 from controller.model.plan import Start
 from controller.runtime.watching import Watcher
-from tests.builders import NOON, a_reading
-from tests.simulation.process import NoMetrics
-from tests.simulation.quiet import no_logs
+from tests.builders import NOON, a_cluster, a_reading, by_name
+from tests.fakes.flaky_source import HangingSource
+from tests.runtime.scripted import LIMIT_SECONDS, await_true
+from tests.runtime.worlds import CountingMetrics
 
-LIMIT = timedelta(seconds=0.2)
-PATIENCE_SECONDS = 20.0
-NOBODY: frozenset[str] = frozenset()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quiet() -> Iterator[None]:
-    """Leave logs out."""
-    with no_logs():
-        yield
+PATIENT = timedelta(seconds=LIMIT_SECONDS)
+HASTY = timedelta(seconds=0.5)
+"""Long enough for a source that answers at once, on a busy machine too."""
 
 
-class OneCluster:
-    """A source of one cluster; it may be told to wait, or to fail."""
+@dataclass
+class ListedSource:
+    """Shows one healthy cluster, or fails as it is told."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.free = threading.Event()
-        self.free.set()
-        self.entered = threading.Event()
-        self.fails = False
-        self.asked: list[frozenset[str]] = []
-        self.answered = 0
+    name: str
+    error: Exception | None = None
+    together: threading.Barrier | None = None
+    """Where given, a reading waits there for the others."""
+    reads: list[tuple[frozenset[str], datetime]] = field(default_factory=list)
 
     def read(self, full: frozenset[str], now: datetime) -> SourceReading:
-        """Return the cluster, as of the call, once it is free to."""
-        del now
-        self.asked.append(full)
-        token = str(len(self.asked))
-        self.entered.set()
-        assert self.free.wait(PATIENCE_SECONDS), "nobody let it go"
-        self.answered += 1
-        if self.fails:
-            raise ObservationError(f"source {self.name}: 403")
-        cluster = ObservedCluster(f"{self.name}/a", {"group": "prod"}, a_reading(token=token))
-        return SourceReading(self.name, {cluster.name: cluster})
+        """Return the one cluster."""
+        self.reads.append((full, now))
+        if self.together is not None:
+            self.together.wait(LIMIT_SECONDS)
+        if self.error is not None:
+            raise self.error
+        return SourceReading(self.name, by_name([a_cluster(f"{self.name}/a-1", labels={"team": self.name})]))
 
     def start(self, start: Start, now: datetime) -> None:
-        """Never called here."""
+        """Nobody writes here."""
+        raise NotImplementedError
 
 
-class Watch:
-    """A watcher over two sources, with what it showed last."""
-
-    def __init__(self) -> None:
-        self.sources = [OneCluster("eu"), OneCluster("us")]
-        self.watcher = Watcher(LIMIT, NoMetrics())
-        self.seen = Observation({})
-
-    def look(self, full: frozenset[str] = NOBODY) -> Observation:
-        """Watch once."""
-        self.seen = self.watcher.watch(self.sources, self.seen.clusters, full, NOON)
-        return self.seen
-
-    def token(self, source: str) -> str | None:
-        """Return which call's answer is shown of a source; None where it is unknown."""
-        reading = self.seen.clusters[f"{source}/a"].reading
-        return reading.token if isinstance(reading, Reading) else None
+def a_watcher(limit: timedelta = PATIENT) -> tuple[Watcher, CountingMetrics]:
+    """A watcher, and what it counts."""
+    metrics = CountingMetrics()
+    return Watcher(limit, metrics), metrics
 
 
-def wait_for(source: OneCluster, answers: int) -> None:
-    """Wait until a source gave so many answers, and the thread that asked has handed the last one on."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while source.answered < answers or any(t.name.startswith(f"read-{source.name}") for t in threading.enumerate()):
-        assert time.monotonic() < deadline, source.answered
-        time.sleep(0.005)
+def reading_of(cluster: ObservedCluster) -> Reading | Unknown:
+    """What a cluster shows."""
+    return cluster.reading
 
 
-def test_every_source_is_asked_and_told_whom_to_read_in_full() -> None:
+def test_every_source_is_read_with_what_the_cycle_asks_for() -> None:
     """
-    One observation holds the clusters of all of them.
+    Each source gets the clusters to be read in full, and the cycle's own time.
     """
-    watch = Watch()
-    observed = watch.look(frozenset({"us/a"}))
+    watcher, metrics = a_watcher()
+    sources = [ListedSource("eu"), ListedSource("us")]
 
-    assert {"eu/a", "us/a"} == observed.clusters.keys()
-    assert {} == observed.unreachable
-    assert [[frozenset({"us/a"})]] * 2 == [source.asked for source in watch.sources]
+    observation = watcher.watch(sources, {}, frozenset({"eu/a-1"}), NOON)
+
+    assert {"eu/a-1", "us/a-1"} == set(observation.clusters)
+    assert {} == observation.unreachable
+    assert [[(frozenset({"eu/a-1"}), NOON)]] * 2 == [source.reads for source in sources]
+    assert {("source", "ok"): 2} == dict(metrics.calls)
 
 
-def test_a_source_that_fails_makes_only_its_own_clusters_unknown() -> None:
+def test_no_source_gives_an_observation_of_nothing() -> None:
     """
-    They keep the labels that they were last seen with, so that their groups keep them.
+    A fleet without sources is watched all the same.
     """
-    watch = Watch()
-    watch.look()
-    watch.sources[0].fails = True
+    watcher, _ = a_watcher()
 
-    observed = watch.look()
-    assert {"eu": "source eu: 403"} == observed.unreachable
-    assert ObservedCluster("eu/a", {"group": "prod"}, Unknown("source eu: 403")) == observed.clusters["eu/a"]
-    assert "2" == watch.token("us")
+    assert {} == watcher.watch([], {}, frozenset(), NOON).clusters
 
 
-def test_a_source_that_fails_for_long_keeps_its_clusters_unknown() -> None:
+def test_all_sources_are_read_at_once() -> None:
     """
-    Cycle after cycle, until it can be read again.
+    Each reading waits until all have begun, so that readings one after another would never end.
     """
-    watch = Watch()
-    watch.look()
-    watch.sources[0].fails = True
+    together = threading.Barrier(5)
+    watcher, _ = a_watcher()
+    sources = [ListedSource(f"region-{number}", together=together) for number in range(5)]
+
+    observation = watcher.watch(sources, {}, frozenset(), NOON)
+
+    assert {} == observation.unreachable
+    assert 5 == len(observation.clusters)
+
+
+def test_a_source_that_hangs_is_given_up_at_its_limit_and_costs_no_other() -> None:
+    """
+    Its clusters are unknown, with the limit in the sentence; those of the others are as they are.
+    """
+    watcher, metrics = a_watcher(HASTY)
+    hanging = HangingSource(ListedSource("eu"), LIMIT_SECONDS)
+    known = by_name([a_cluster("eu/a-1", labels={"team": "blue"})])
+
+    observation = watcher.watch([hanging, ListedSource("us")], known, frozenset(), NOON)
+    hanging.let_go()
+
+    assert {"eu": "source eu did not answer within 0.5 s"} == observation.unreachable
+    assert Unknown("source eu did not answer within 0.5 s") == reading_of(observation.clusters["eu/a-1"])
+    assert a_reading() == reading_of(observation.clusters["us/a-1"])
+    assert {("source", "ok"): 1, ("source", "failed"): 1} == dict(metrics.calls)
+
+
+def test_a_source_that_still_hangs_is_not_asked_again() -> None:
+    """
+    One reading at a time, however many cycles pass: a dead source must not eat a thread for each of them.
+    """
+    watcher, _ = a_watcher(HASTY)
+    within = ListedSource("eu")
+    hanging = HangingSource(within, LIMIT_SECONDS)
+    watcher.watch([hanging], {}, frozenset(), NOON)
+    assert hanging.entered.wait(LIMIT_SECONDS)
+    hanging.entered.clear()
+
     for _ in range(3):
-        assert isinstance(watch.look().clusters["eu/a"].reading, Unknown)
+        observation = watcher.watch([hanging], {}, frozenset(), NOON)
+        assert {"eu": "source eu has not answered an earlier cycle yet"} == observation.unreachable
 
-    watch.sources[0].fails = False
-    assert isinstance(watch.look().clusters["eu/a"].reading, Reading)
+    assert not hanging.entered.is_set()
+    hanging.let_go()
+    await_true(lambda: len(within.reads) == 1)
 
 
-def test_clusters_of_a_source_that_is_declared_no_more_are_not_seen() -> None:
+def test_an_answer_that_came_too_late_is_thrown_away() -> None:
     """
-    Only declared sources speak.
+    Safety: it shows the past. Once it is in, the source is asked anew, with the time of the cycle that asks.
     """
-    watch = Watch()
-    watch.look()
-    del watch.sources[0]
+    watcher, _ = a_watcher(HASTY)
+    within = ListedSource("eu")
+    hanging = HangingSource(within, LIMIT_SECONDS)
+    watcher.watch([hanging], {}, frozenset({"eu/old"}), NOON)
+    hanging.let_go()
 
-    assert {"us/a"} == watch.look().clusters.keys()
+    await_true(lambda: not watcher.watch([hanging], {}, frozenset({"eu/new"}), NOON).unreachable)
+
+    assert [frozenset({"eu/old"}), frozenset({"eu/new"})] == [full for full, _ in within.reads]
 
 
-def test_a_source_that_hangs_is_unknown_after_its_limit_and_delays_no_other() -> None:
+def test_a_source_that_fails_costs_no_other() -> None:
     """
-    Its clusters are unknown; the cycle goes on after the limit of one call.
+    Its clusters keep their labels, and are unknown with the source's own sentence; it is asked again in the next cycle.
     """
-    watch = Watch()
-    watch.look()
-    watch.sources[0].free.clear()
-    began = time.monotonic()
+    watcher, metrics = a_watcher()
+    failing = ListedSource("eu", ObservationError("source eu: 503"))
+    known = by_name([a_cluster("eu/a-1", labels={"team": "blue"}), a_cluster("eu/a-2")])
 
-    observed = watch.look()
-    assert time.monotonic() - began < PATIENCE_SECONDS
-    assert "did not answer within 0.2 s" in observed.unreachable["eu"]
-    assert (None, "2") == (watch.token("eu"), watch.token("us"))
-    watch.sources[0].free.set()
+    observation = watcher.watch([failing, ListedSource("us")], known, frozenset(), NOON)
+
+    assert ObservedCluster("eu/a-1", {"team": "blue"}, Unknown("source eu: 503")) == observation.clusters["eu/a-1"]
+    assert {"eu/a-1", "eu/a-2", "us/a-1"} == set(observation.clusters)
+    assert {("source", "ok"): 1, ("source", "failed"): 1} == dict(metrics.calls)
+    failing.error = None
+    assert {} == watcher.watch([failing], known, frozenset(), NOON).unreachable
 
 
-def test_a_hanging_source_is_not_asked_again_while_it_hangs() -> None:
+@dataclass
+class ShyAnswer(ListedSource):
+    """Answers that it is out of reach, instead of raising."""
+
+    def read(self, full: frozenset[str], now: datetime) -> SourceReading:
+        """Say so."""
+        del full, now
+        return SourceReading(self.name, unreachable="its inventory is gone")
+
+
+def test_a_source_may_answer_that_it_is_out_of_reach() -> None:
     """
-    Calls to it do not pile up.
+    The same as raising: unknown clusters, a failed call.
     """
-    watch = Watch()
-    watch.sources[0].free.clear()
-    for _ in range(3):
-        watch.look()
+    watcher, metrics = a_watcher()
 
-    assert (1, 3) == tuple(len(source.asked) for source in watch.sources)
-    watch.sources[0].free.set()
+    observation = watcher.watch([ShyAnswer("eu")], by_name([a_cluster("eu/a-1")]), frozenset(), NOON)
+
+    assert {"eu": "its inventory is gone"} == observation.unreachable
+    assert Unknown("its inventory is gone") == reading_of(observation.clusters["eu/a-1"])
+    assert {("source", "failed"): 1} == dict(metrics.calls)
 
 
-def test_an_answer_that_comes_too_late_is_thrown_away() -> None:
+def test_only_the_lost_source_s_clusters_are_brought_back() -> None:
     """
-    Safety: what an earlier cycle asked for shows the past, and must not be taken for an observation of this one.
+    Those of a source with a longer name, of one that is not declared any more, or gone from one that was read, are not.
     """
-    watch = Watch()
-    eu = watch.sources[0]
-    eu.free.clear()
-    watch.look()
-    eu.free.set()
-    wait_for(eu, answers=1)
+    watcher, _ = a_watcher()
+    known = by_name(a_cluster(name) for name in ("eu/a-1", "eu-west/a-1", "us/gone", "old/a-1"))
+    failing = ListedSource("eu", ObservationError("source eu: 503"))
 
-    watch.look()
-    assert "2" == watch.token("eu")
+    observation = watcher.watch([failing, ListedSource("us")], known, frozenset(), NOON)
+
+    assert {"eu/a-1", "us/a-1"} == set(observation.clusters)
 
 
-def test_a_late_failure_is_thrown_away_as_well() -> None:
+def test_a_bug_in_a_source_is_not_taken_for_an_outage() -> None:
     """
-    The source is asked anew, and its answer counts.
+    Anything but an ObservationError ends the cycle, and with it the daemon: it is ours to mend.
     """
-    watch = Watch()
-    eu = watch.sources[0]
-    eu.free.clear()
-    eu.fails = True
-    watch.look()
-    eu.free.set()
-    wait_for(eu, answers=1)
-    eu.fails = False
+    watcher, _ = a_watcher()
 
-    assert {} == watch.look().unreachable
+    with pytest.raises(ZeroDivisionError):
+        watcher.watch([ListedSource("eu", ZeroDivisionError())], {}, frozenset(), NOON)

@@ -33,6 +33,9 @@ WRITE_LIMIT = timedelta(seconds=30)
 TURN_SECONDS = 20.0
 """How long a write waits for those before it at most."""
 IN_FLIGHT_MAX = 2
+MESSAGES_MAX = 1000
+"""More than wait in any test."""
+PACE = Pace(MINUTE, 10 * MINUTE, WRITE_LIMIT)
 AUDIENCES = (Audience("notes", statuses=True), Audience("slack", threads=True))
 
 
@@ -206,6 +209,11 @@ def two_waves(target: str = NEW) -> Declaration:
     return a_declaration(a_group("prod", target, strategy=a_strategy(waves=waves)))
 
 
+def one_wave() -> Declaration:
+    """Group ``prod``: all clusters in one wave, two at a time."""
+    return a_declaration(a_group("prod", strategy=a_strategy(waves=(a_wave("all", "rest", MINUTE, most=2),))))
+
+
 def a_model(name: str, runs: str = OLD, group: str = "prod") -> Cluster:
     """A cluster of two brokers, each of which takes a minute."""
     return Cluster(f"sim/{name}", {"group": group}, [release(runs)] * 2, release(runs), LEVEL_41)
@@ -217,7 +225,7 @@ class Stage:
 
     reopen: Callable[[OpenLedger | None], OpenLedger] = lambda before: before or MemoryLedger()
     """Gives the ledger to a new process, from the hands of the one before."""
-    pace: Pace = Pace(MINUTE, 10 * MINUTE, WRITE_LIMIT)
+    pace: Pace = PACE
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(NOON))
     repository: MemoryRepository = field(default_factory=MemoryRepository)
     told: list[Message] = field(default_factory=list)
@@ -227,15 +235,17 @@ class Stage:
     writes: list[Start] = field(default_factory=list)
     metrics: CountingMetrics = field(default_factory=CountingMetrics)
     audiences: Sequence[Audience] = AUDIENCES
+    declared: Declaration = field(default_factory=two_waves)
+    clusters: int = 4
     delivers: bool = True
-    """Channels take what waits after each cycle; else when ``deliver`` is called."""
+    """Channels take what waits after each cycle; else ``deliver`` is called once, in the end."""
 
     def __post_init__(self) -> None:
-        """Let a fleet of four be there, and one process."""
+        """Let a fleet be there, a revision that declares it, and one process."""
         self.fleet = Fleet(NOON, always_full=True, write_limit=WRITE_LIMIT, witness=self._witness)
-        for number in range(1, 5):
+        for number in range(1, self.clusters + 1):
             self.fleet.add(a_model(f"prod-{number}"))
-        self.repository.commit(two_waves())
+        self.repository.commit(self.declared)
         self.ledger: OpenLedger = self.reopen(None)
         self.first_crossed: list[str] = []
         """What the first process crossed, once it is gone."""
@@ -286,12 +296,13 @@ class Stage:
             self.cycle()
 
     def deliver(self) -> None:
-        """Let every channel take what waits for it."""
+        """Let every channel take what waits for it; where that comes once in the end, the ledger is not told."""
         outbox, now = self.ledger.outbox, self.clock.now()
-        for audience in self.audiences:
-            while self.ledger.holds_lease() and (delivery := outbox.due(audience.channel, now)) is not None:
-                outbox.delivered(delivery, "told", now)
+        for audience in self.audiences if self.ledger.holds_lease() else ():
+            for delivery in outbox.due_together(audience.channel, now, MESSAGES_MAX):
                 self.told.append(delivery.message)
+                if self.delivers:
+                    outbox.delivered(delivery, "told", now)
 
     @property
     def entries(self) -> list[Entry]:

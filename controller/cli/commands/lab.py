@@ -22,8 +22,8 @@ _Directory = Annotated[Path, typer.Option("--dir", help="The lab's folder; every
 def up(
     *,
     directory: _Directory,
-    clusters: Annotated[int, typer.Option(metavar="COUNT", help="How many clusters.")] = 1,
-    brokers: Annotated[int, typer.Option(metavar="COUNT", help="Brokers of each cluster.")] = 3,
+    clusters: Annotated[int, typer.Option(metavar="COUNT", min=1, help="How many clusters.")] = 1,
+    brokers: Annotated[int, typer.Option(metavar="COUNT", min=1, help="Brokers of each cluster.")] = 3,
     release: Annotated[str, typer.Option(metavar="RELEASE", help="The Kafka release they start with.")] = "4.1.2",
 ) -> None:
     """Fetch Kafka, format and start the clusters and their operator; start again what is missing."""

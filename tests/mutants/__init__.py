@@ -1,0 +1,1 @@
+"""Breaks each promise on purpose, in a copy, and shows which tests notice: ``python -m tests.mutants``."""

@@ -1,0 +1,30 @@
+"""The patches that break promises on purpose still fit the code; whether they are noticed takes minutes to see."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.patches import MUTANTS, Patch
+
+PACKAGE = Path(__file__).resolve().parent.parent.parent / "controller"
+PATCHES = [patch for mutant in MUTANTS for patch in mutant.patches]
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.file)
+def test_each_patch_fits_exactly_once(patch: Patch) -> None:
+    """
+    What it replaces stands in the code once, so that ``python -m tests.mutants`` breaks what it says.
+    """
+    assert 1 == (PACKAGE / patch.file).read_text(encoding="utf-8").count(patch.old)
+
+
+def test_every_promise_that_is_built_is_broken_by_some_mutant() -> None:
+    """
+    No promise is taken on trust.
+    """
+    built = {
+        "one-wave", "healthy-first", "unknown-holds", "in-bounds", "soak-first", "in-window", "legal-hop", "order",
+        "halt-sticks", "record-first", "twice-harmless", "one-writer", "ends",
+    }  # fmt: skip
+
+    assert built == {mutant.promise for mutant in MUTANTS}
