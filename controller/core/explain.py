@@ -100,8 +100,7 @@ def _running(
 
 def _next(draft: Draft, turn: Turn | None, *, under_way: bool) -> str:
     """Say what is waited for: a person first, else the time of the next look."""
-    if turn is None:
-        return ""
+    assert turn is not None, "a running rollout of a declared group has its turn in every cycle"
     if turn.started:
         would = "would start" if draft.snapshot.observe_only else "starting"
         return f"; {would} {_names([draft.short(name) for name in turn.started])}"
@@ -259,7 +258,7 @@ def _stopped(entry: e.Stopped) -> str:
             what += f"\n{entry.suspect} is suspect: other groups with it wait too" if entry.suspect else ""
         case StopKind.QUARANTINE:
             what = f"{last_part(entry.cluster or '')} quarantined as {number}: {entry.detail}"
-        case StopKind.CHANGED_BY_OTHERS:
+        case _:
             what = f"{last_part(entry.cluster or '')} held as {number}: {entry.detail}"
     return f"{what}\nTo go on, merge acknowledge: [{number}] in group {entry.scope}"
 

@@ -15,7 +15,7 @@ from controller.core.gates.halt import fleet_halt, group_halt
 from controller.core.gates.health import health
 from controller.core.gates.held import held
 from controller.core.gates.hop import hop
-from controller.core.gates.identity import identity
+from controller.core.gates.identity import belonging, identity
 from controller.core.gates.observation import observation
 from controller.core.gates.operator import operator, refusal
 from controller.core.gates.order import Predecessor, order
@@ -142,7 +142,10 @@ def _reading_answers(draft: Draft, group: ClusterGroup, name: str, reading: Read
     membership, declaration = draft.membership, draft.snapshot.declaration
     claimed_by = membership.claimed_twice.get(name, ())
     twice = name in membership.seen_twice
-    yield Answer("identity", identity(reading, declaration.fleet, claimed_by, seen_twice=twice))
+    verdict = identity(reading, declaration.fleet, claimed_by, seen_twice=twice)
+    if not isinstance(verdict, Hold) and not claimed_by:
+        verdict = belonging(group.name, membership.owner.get(name))
+    yield Answer("identity", verdict)
     yield Answer("settled", settled(reading, in_flight=name in draft.in_flight))
     yield Answer("health", health(reading))
     if reading.release >= group.target:

@@ -133,8 +133,8 @@ def _unhealthy(draft: Draft, names: Iterable[str]) -> Iterator[Hold]:
         reading = draft.reading(name)
         assert isinstance(reading, Reading), (name, reading)
         verdict = health(reading)
-        if isinstance(verdict, Hold):
-            yield verdict.of(name)
+        assert isinstance(verdict, Hold), (name, verdict)
+        yield verdict.of(name)
 
 
 def _past_deadline(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> Iterator[Hold]:

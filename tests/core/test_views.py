@@ -194,12 +194,13 @@ def test_a_group_whose_only_cluster_is_claimed_twice_says_so() -> None:
     """
     It has no live cluster of its own, and that is why.
     """
-    play = Play(a_group(selector=Selector(names=("p-1",))), a_group("dev")).live("p-1", group="dev")
+    play = Play(a_group(selector=Selector(names=("p-1",))), a_group("dev"), a_group("else")).live("p-1", group="dev")
     play.cycle()
 
     why = "held p-1 (ClaimedTwice): groups dev and prod claim it; leave it to one of them"
     assert f"prod → 4.3.1: selects no live cluster; {why}" == play.view().sentence
-    assert HoldReason.CLAIMED_TWICE in play.reasons("dev")
+    assert [HoldReason.CLAIMED_TWICE] == play.reasons("dev")
+    assert [] == play.reasons("else")
 
 
 def test_what_is_sick_on_target_is_told_without_a_failure() -> None:

@@ -48,8 +48,9 @@ def test_the_metrics_of_a_wave_under_way_are_as_the_fleet_stands(tmp_path: Path)
         assert 1 == daemon.metric("wavefleet_leader")
         assert daemon.metric("wavefleet_cycles_total", result="ok") > 1
         assert 0 == daemon.metric("wavefleet_cycles_total", result="failed")
-        ended = time.time()  # noqa: TID251
-        for moment in ("cycle_last_start", "cycle_last_end", "cycle_last_success", "revision_confirmed"):
-            assert began <= daemon.metric(f"wavefleet_{moment}_timestamp_seconds") <= ended, moment
+        names = ("cycle_last_start", "cycle_last_end", "cycle_last_success", "revision_confirmed")
+        moments = {name: daemon.metric(f"wavefleet_{name}_timestamp_seconds") for name in names}
+        ended = time.time()  # noqa: TID251 - what the metrics' times are compared with
+        assert all(began <= moment <= ended for moment in moments.values()), moments
         assert 0 < daemon.metric("wavefleet_cycle_duration_seconds_sum") < ended - began
         assert 0 == daemon.stop()

@@ -175,3 +175,17 @@ def test_half_rolled_brokers_that_nobody_rolls_are_left_alone() -> None:
 
     assert [] == course.started()
     assert HoldReason.CLUSTER_UNSETTLED in course.holds()
+
+
+def test_a_cluster_that_moved_is_not_started_by_its_old_group_in_the_cycle_that_withdraws_it() -> None:
+    """
+    A start that was never taken, withdrawn after its cluster moved, is planned anew by the new group alone.
+    """
+    course = Course.of(members(1, group="old"), a_group("old"), a_group("prod"))
+    course.taken = False
+    course.cycle()
+    course.clusters["sim/old-1"] = a_member("old-1")
+    while not course.said(e.StartWithdrawn):
+        course.cycle()
+
+    assert ["prod"] == [start.group for start in course.plan.starts] if course.plan is not None else False

@@ -18,3 +18,11 @@ def identity(reading: Reading, fleet: str, claimed_by: tuple[str, ...], *, seen_
     if reading.owner is not None:
         return Hold(HoldReason.OWNED_ELSEWHERE, reading.owner)
     return PASS
+
+
+def belonging(group: str, owner: str | None) -> Verdict:
+    """Hold a cluster that ``group`` does not claim any more: it leaves the group's rollout before anything else."""
+    if owner == group:
+        return PASS
+    who = "no group claims it" if owner is None else f"{owner} claims it"
+    return Hold(HoldReason.CLUSTER_UNSETTLED, f"{who} now; it leaves the rollout of {group} in the next cycle")
