@@ -22,7 +22,7 @@ from controller.model.requests import Request
 from controller.model.snapshot import Snapshot
 from controller.model.verdict import Hold, HoldReason
 from tests.builders import MINUTE, NEW, NOON, a_reading, release
-from tests.builders_core import a_declaration, a_standing
+from tests.builders_core import a_declaration, a_group, a_standing, a_strategy, a_wave
 
 E = TypeVar("E")
 
@@ -146,3 +146,24 @@ def only(kind: type[E], entries: Iterable[object]) -> list[E]:
 def half_rolled(runs: str = "4.1.2", towards: str = NEW) -> Reading:
     """A cluster in the middle of a roll."""
     return a_reading(runs, highest=release(towards), wanted=release(towards), settled=False, progress="1 of 3 brokers")
+
+
+NAMES = ("p-1", "p-2", "p-3", "p-4", "p-5", "p-6")
+"""Waves take them in the order p-2 p-6 p-1 p-4 p-3 p-5."""
+REFUSED = a_reading(wanted=release(NEW), settled=False, refused="no")
+
+
+def second_wave(budget: str = "1", names: tuple[str, ...] = NAMES, most: int = 5) -> Play:
+    """The canary has soaked, and the rest was just started."""
+    waves = (a_wave("canary", "1", MINUTE), a_wave("rest", "rest", MINUTE, most=most))
+    play = Play(a_group(strategy=a_strategy(waves=waves, budget=budget))).live(*names)
+    play.cycle()
+    play.reach("p-2").cycles(2)
+    return play
+
+
+def fail(play: Play, *names: str) -> list[Entry]:
+    """Let started clusters be refused by their operators, and judge that."""
+    for name in names:
+        play.show(name, REFUSED)
+    return list(play.cycle().entries)

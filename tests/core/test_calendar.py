@@ -78,6 +78,7 @@ def test_a_window_is_open_whenever_the_wall_clock_says_so(case: tuple[Window, da
 @example((a_window("02:15", "03:30", "Europe/Berlin"), datetime(2026, 3, 28, 12, tzinfo=UTC)))
 @example((a_window("02:15", "02:45", "Europe/Berlin", days=[6]), datetime(2026, 3, 28, 12, tzinfo=UTC)))
 @example((a_window("02:15", "02:45", "Europe/Berlin", days=[6]), datetime(2026, 10, 24, 23, 50, tzinfo=UTC)))
+@example((a_window("02:15", "02:45", "Europe/Berlin", days=[6]), datetime(2026, 10, 25, 0, 50, tzinfo=UTC)))
 @example((a_window("00:00", "02:01", "Europe/Berlin", days=[6]), datetime(2026, 10, 25, 0, 59, tzinfo=UTC)))
 @example((a_window("00:10", "00:20", "Asia/Beirut", days=[6]), datetime(2026, 3, 28, 21, tzinfo=UTC)))
 @example((a_window("22:00", "02:00", "America/Havana", days=[5]), datetime(2026, 11, 1, 2, tzinfo=UTC)))

@@ -50,6 +50,17 @@ def test_a_group_in_motion_is_told_on_its_own_commit_and_on_the_head() -> None:
     assert [StatusState.PENDING, StatusState.SUCCESS] == [told["a", "prod"].state, told["a", "rest"].state]
 
 
+def test_no_status_is_told_twice() -> None:
+    """
+    Where the head itself declared the target, one commit has one status for each context.
+    """
+    play = Play(a_group("prod"), a_group("rest")).live("p-1", "p-2").live("r-1", group="rest", reading=a_reading(NEW))
+    plan = play.cycle()
+    places = [(status.revision, status.context) for status in plan.statuses]
+
+    assert len(places) == len(set(places))
+
+
 def test_no_description_is_longer_than_forges_take() -> None:
     """
     It is cut with an ellipsis, not refused by the forge.

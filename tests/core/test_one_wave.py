@@ -2,7 +2,7 @@
 
 from controller.model.declaration import Limits
 from controller.model.verdict import HoldReason
-from tests.builders import MINUTE, NOON
+from tests.builders import MINUTE, NEW, NOON, a_reading, release
 from tests.builders_core import a_declaration, a_group, a_strategy, a_wave, a_window
 from tests.core.plays import Play, started
 
@@ -60,6 +60,20 @@ def test_refills_go_before_admissions() -> None:
 
     assert {"g-1", "g-2"} - {first} == set(started(plan))
     assert [HoldReason.LIMIT_REACHED] == play.reasons("blue")
+
+
+def test_a_quarantined_cluster_that_is_still_sick_keeps_its_slot_and_no_wave() -> None:
+    """
+    The wave after it is admitted, into the slots that are left.
+    """
+    waves = (a_wave("canary", "1", MINUTE), a_wave("early", "2", MINUTE), a_wave("rest", "rest", most=2))
+    play = Play(a_group(strategy=a_strategy(waves=waves, budget="1"))).live(*(f"p-{number}" for number in range(1, 7)))
+    play.cycle()
+    play.reach("p-2").cycles(2)
+    play.show("p-6", a_reading(wanted=release(NEW), settled=False, refused="no")).reach("p-1").cycle()
+
+    assert ["p-4"] == started(play.cycle())
+    assert play.record_of("p-6").holds_slot
 
 
 def test_slots_are_counted_within_the_cycle_that_gives_them() -> None:

@@ -88,6 +88,19 @@ def test_a_quarantined_or_changed_cluster_of_a_predecessor_holds() -> None:
     assert HoldReason.GROUP_ORDER in order(dev, play)
 
 
+def test_what_has_soaked_stays_through_while_it_cannot_be_seen() -> None:
+    """
+    Its rollout goes on only for one that Git holds; nobody waits for either.
+    """
+    dev = a_group("dev", strategy=ONE_WAVE, holds=(a_hold("d-2"),))
+    play = Play(dev).live("p-1").live("d-1", "d-2", group="dev")
+    play.cycle()
+    play.reach("d-1").cycles(3)
+    play.show("d-1", DARK)
+
+    assert HoldReason.GROUP_ORDER not in order(dev, play)
+
+
 def test_an_unread_source_keeps_those_after_a_group_waiting() -> None:
     """
     Nobody knows whether the group has clusters there.

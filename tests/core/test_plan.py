@@ -58,12 +58,16 @@ def test_the_next_cycle_reads_in_full_what_moves_and_what_is_next() -> None:
     """
     In flight, soaking, or next to start; not a fleet at rest.
     """
-    play = in_motion()
-    plan = play.cycle()
-
-    moving = {start.cluster for start in plan.starts} | {name for name in plan.watch if "sim/a" in name}
-    assert moving <= plan.watch
-    assert "sim/stray" not in plan.watch
+    play = Play(a_group(strategy=a_strategy(waves=(a_wave("canary", "1", MINUTE), a_wave("rest", "rest", most=1)))))
+    play.live("p-1", "p-2", "p-3").live("stray", group="nobody")
+    assert "sim/p-2" in play.cycle().watch
+    play.reach("p-2")
+    assert {"sim/p-2", "sim/p-1", "sim/p-3"} == play.cycle().watch
+    play.show("p-1", a_reading(full=False)).show("p-3", a_reading(full=False)).cycle()
+    play.show("p-1", a_reading())
+    assert {"sim/p-1", "sim/p-2", "sim/p-3"} == play.cycle().watch
+    play.reach("p-1").show("p-3", a_reading())
+    assert {"sim/p-1", "sim/p-3"} <= play.cycle().watch
 
     rest = Play(a_group()).live("p-1", "p-2", reading=a_reading(NEW))
     assert frozenset() == rest.cycle().watch

@@ -11,7 +11,7 @@ from controller.model.history import ClusterState
 from controller.model.observation import Reading, Severity, Unknown
 from controller.model.verdict import HoldReason
 from tests.builders import HOUR, MINUTE, MOMENT, NEW, NOON, a_finding, a_reading, release
-from tests.builders_core import a_declaration, a_group, a_strategy
+from tests.builders_core import a_declaration, a_group, a_strategy, a_wave
 from tests.core.plays import Play, half_rolled, only, started
 
 DEADLINE = 3 * HOUR
@@ -186,6 +186,48 @@ def test_a_write_that_arrives_after_it_was_given_up_is_followed_again() -> None:
 
     play.show("p-2", half_rolled()).cycle()
     assert (ClusterState.STARTED, True) == (state(play), play.record_of("p-2").holds_slot)
+
+
+def test_a_late_write_of_a_cluster_in_the_tail_is_soaked_by_no_wave() -> None:
+    """
+    Held after its start was given up, it went to the tail; once on target it leaves, for no wave has it.
+    """
+    play = under_way(samples=1, accepted=False)
+    play.show("p-2", a_reading(held="do not touch")).pass_time(HOUR).cycle()
+    assert play.record_of("p-2").tail
+
+    play.show("p-2", half_rolled()).cycle()
+    play.reach("p-2").cycles(2)
+    assert "sim/p-2" not in play.rollout().clusters
+
+
+def test_a_late_write_for_an_earlier_target_is_left_alone() -> None:
+    """
+    The ended rollout does not take it up again; the present one waits until it has settled.
+    """
+    play = Play(a_group(strategy=a_strategy(waves=(a_wave("all", "rest"),)))).live("p-1", "p-2")
+    play.cycle()
+    play.show("p-1", half_rolled()).pass_time(HOUR).cycle()
+    assert ClusterState.STARTED == state(play)
+    play.declare(a_group(target="4.3.2", halted=True)).pass_time(HOUR).cycle()
+    assert ClusterState.PENDING == state(play)
+
+    play.show("p-2", half_rolled()).cycles(3)
+    assert ClusterState.PENDING == state(play)
+    assert "ClusterUnsettled" in {hold.reason for hold in play.explain("p-2").holds}
+
+
+def test_a_cluster_fails_no_more_once_its_rollout_has_ended() -> None:
+    """
+    While others of it are still in flight as well.
+    """
+    play = Play(a_group(strategy=a_strategy(waves=(a_wave("all", "rest"),)))).live("p-1", "p-2")
+    play.cycle()
+    play.reach("p-2").show("p-1", half_rolled()).cycle()
+    play.declare(a_group(target="4.3.2", halted=True)).show("p-2", a_reading(NEW, findings=(a_finding(),)))
+
+    assert [] == only(ClusterFailed, play.cycles(5))
+    assert ClusterState.CONVERGED == state(play)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 5])

@@ -1,4 +1,4 @@
-"""Halts, quarantines, and what lifts them: budgets, numbers, people's commands and what is acknowledged in Git."""
+"""Halts, quarantines, and what lifts them: budgets, numbers, and what is acknowledged in Git."""
 
 from dataclasses import replace
 
@@ -7,42 +7,19 @@ import pytest
 from controller.model.entries import (
     ClusterQuarantined,
     ClusterReleased,
-    Entry,
-    RequestTaken,
     StopAcknowledged,
     Stopped,
     WaveFilled,
 )
 from controller.model.history import ClusterState, StopKind
 from controller.model.observation import Reading
-from controller.model.requests import FLEET, Command
+from controller.model.requests import Command
 from controller.model.verdict import HoldReason
-from tests.builders import MINUTE, NEW, a_finding, a_reading, release
+from tests.builders import MINUTE, NEW, a_finding, a_reading
 from tests.builders_core import TARGET, a_declaration, a_group, a_request, a_strategy, a_wave, an_approval
-from tests.core.plays import Play, only, started
+from tests.core.plays import NAMES, REFUSED, Play, fail, only, second_wave, started
 
-REFUSED = a_reading(wanted=release(NEW), settled=False, refused="no")
 SICK = a_reading(NEW, findings=(a_finding(),))
-NAMES = ("p-1", "p-2", "p-3", "p-4", "p-5", "p-6")
-"""Waves take them in the order p-2 p-6 p-1 p-4 p-3 p-5."""
-
-
-def second_wave(budget: str = "1", names: tuple[str, ...] = NAMES, most: int = 5) -> Play:
-    """The canary has soaked, and the rest was just started."""
-    strategy = a_strategy(
-        waves=(a_wave("canary", "1", MINUTE), a_wave("rest", "rest", MINUTE, most=most)), budget=budget
-    )
-    play = Play(a_group(strategy=strategy)).live(*names)
-    play.cycle()
-    play.reach("p-2").cycles(2)
-    return play
-
-
-def fail(play: Play, *names: str) -> list[Entry]:
-    """Let started clusters be refused by their operators."""
-    for name in names:
-        play.show(name, REFUSED)
-    return list(play.cycle().entries)
 
 
 def test_any_failure_in_the_first_wave_halts_whatever_the_budget() -> None:
@@ -103,6 +80,17 @@ def test_the_budget_counts_all_waves_together_and_each_cluster_once() -> None:
 
     (stop,) = only(Stopped, fail(play, "p-1"))
     assert (StopKind.QUARANTINE, 2) == (stop.kind, stop.number)
+
+
+def test_acknowledging_a_quarantine_forgives_no_failure() -> None:
+    """
+    Only a halt's number does: the cluster comes back, and its failure still counts.
+    """
+    play = second_wave("1")
+    fail(play, "p-1")
+    play.declare(replace(play.declaration.groups[0], acknowledge=frozenset({1}))).cycle()
+
+    assert [StopKind.HALT] == [stop.kind for stop in only(Stopped, fail(play, "p-4"))]
 
 
 def test_failures_of_one_cycle_are_judged_together() -> None:
@@ -242,6 +230,17 @@ def test_a_lost_ledger_does_not_let_an_old_line_resume_a_new_halt() -> None:
     assert [] == only(StopAcknowledged, play.cycle().entries)
 
 
+def test_a_number_that_git_acknowledged_once_stays_used() -> None:
+    """
+    Also after its line was taken out.
+    """
+    play = Play(a_group(acknowledge=frozenset({40}))).live("p-1")
+    play.cycle()
+    play.declare(a_group()).cycle(a_request(Command.HALT))
+
+    assert [("prod", 41)] == list(play.history.stops)
+
+
 def test_the_numbers_of_a_group_are_its_own() -> None:
     """
     Another group's line does not lift them.
@@ -250,84 +249,6 @@ def test_the_numbers_of_a_group_are_its_own() -> None:
     play.cycle(a_request(Command.HALT))
     play.cycle()
 
-    assert HoldReason.GROUP_HALTED in play.reasons()
-
-
-def outcome(play: Play, command: Command = Command.RESUME, **parts: object) -> str:
-    """What came of one command."""
-    (taken,) = only(RequestTaken, play.cycle(a_request(command, **parts)).entries)  # type: ignore[arg-type]
-    return taken.outcome
-
-
-def test_a_halt_by_command_tells_its_number() -> None:
-    """
-    The reason and who asked are kept.
-    """
-    play = Play().live("p-1")
-
-    assert "prod is halted as prod-1" == outcome(play, Command.HALT)
-    assert ("looks odd", "ana") == (play.history.stops["prod", 1].detail, play.history.stops["prod", 1].by)
-    assert "fleet is halted as fleet-1" == outcome(play, Command.HALT, scope=FLEET)
-
-
-@pytest.mark.parametrize(
-    ("command", "parts", "told"),
-    [
-        (Command.HALT, {"scope": "prdo"}, "nothing changed: no group is called prdo"),
-        (Command.RESUME, {"scope": "prdo"}, "nothing changed: no group is called prdo"),
-        (Command.RESUME, {}, "nothing changed: prod is not halted"),
-        (Command.RESUME, {"number": 7}, "nothing changed: prod-7 is not halted"),
-        (Command.RESUME, {"scope": FLEET}, "nothing changed: fleet is not halted"),
-        (Command.RESUME, {"scope": FLEET, "revision": "ffff"}, f"nothing changed: the head is {'a' * 40}, not ffff"),
-        (Command.RESUME, {"scope": FLEET, "revision": "aaaa"}, "revision aaaa is accepted"),
-    ],
-)
-def test_a_command_that_changes_nothing_says_why(command: Command, parts: dict[str, object], told: str) -> None:
-    """
-    And it is taken in all the same, so that nobody waits for it.
-    """
-    play = Play().live("p-1")
-
-    assert told == outcome(play, command, **parts)
-    assert {} == play.history.stops
-
-
-def test_resume_lifts_every_halt_of_its_scope_and_no_quarantine() -> None:
-    """
-    A quarantine is lifted by its own number alone.
-    """
-    play = second_wave("1")
-    fail(play, "p-1")
-    play.cycle(a_request(Command.HALT))
-    play.cycle(a_request(Command.HALT, id=2))
-
-    assert "resumed prod-2, prod-3" == outcome(play)
-    assert None is play.history.stops["prod", 1].acknowledged_at
-    assert "resumed prod-1" == outcome(play, number=1)
-    assert (ClusterState.PENDING, True) == (play.record_of("p-1").state, play.record_of("p-1").tail)
-
-
-def test_a_halt_of_a_group_that_is_gone_can_still_be_lifted() -> None:
-    """
-    Its release is suspect for others until then.
-    """
-    play = second_wave("0", most=1)
-    fail(play, "p-6")
-    play.declaration = a_declaration(a_group("other"))
-    play.cycle()
-
-    assert "resumed prod-1" == outcome(play)
-
-
-def test_commands_are_taken_in_oldest_first() -> None:
-    """
-    Halt, then resume, leaves the group free; the other way round it is halted.
-    """
-    play = Play().live("p-1")
-    play.cycle(a_request(Command.HALT, id=1), a_request(Command.RESUME, id=2))
-    assert HoldReason.GROUP_HALTED not in play.reasons()
-
-    play.cycle(a_request(Command.RESUME, id=3), a_request(Command.HALT, id=4))
     assert HoldReason.GROUP_HALTED in play.reasons()
 
 
@@ -349,6 +270,20 @@ def test_a_halt_and_a_suspect_release_bind_in_the_cycle_of_the_failure() -> None
     assert ["o-1"] == started(plan)
     assert HoldReason.GROUP_HALTED in play.reasons("prod")
     assert [HoldReason.RELEASE_SUSPECT] == play.reasons("same")
+
+
+def test_an_acknowledged_halt_makes_a_release_suspect_no_more() -> None:
+    """
+    Other groups go on in that very cycle.
+    """
+    play = Play(a_group(), a_group("dev")).live("p-1", "p-2").live("d-1", group="dev")
+    play.declare(a_group(), a_group("dev", halted=True)).cycle()
+    fail(play, "p-2")
+    play.declare(a_group(), a_group("dev")).cycle()
+    assert [HoldReason.RELEASE_SUSPECT] == play.reasons("dev")
+
+    play.declare(a_group(acknowledge=frozenset({1}), halted=True), a_group("dev"))
+    assert ["d-1"] == started(play.cycle())
 
 
 @pytest.mark.parametrize("reading", [SICK, REFUSED, a_reading()])

@@ -1,5 +1,7 @@
 """What people see of a group: counts, state, waves, holds and the one sentence, the same everywhere."""
 
+from dataclasses import replace
+
 import pytest
 
 from controller.core.views import HOLDS_RECORDED_MAX
@@ -248,6 +250,23 @@ def test_a_quarantined_cluster_is_told_while_others_go_on() -> None:
     hold = play.hold(HoldReason.CLUSTER_QUARANTINED)
     assert "sim/p-6" == hold.cluster
     assert hold.detail.endswith("to go on merge acknowledge: [prod-1]")
+
+
+def test_a_rollout_that_failed_is_told_until_its_numbers_are_acknowledged() -> None:
+    """
+    Once somebody looked at each of them, what the clusters run counts again.
+    """
+    group = a_group(strategy=a_strategy(waves=(THREE[0], a_wave("rest", "rest", MINUTE)), budget="1"))
+    play = Play(group).live("p-1", "p-2", "p-3")
+    play.cycle()
+    play.reach("p-2").cycles(11)
+    play.reach("p-3").show("p-1", REFUSED).cycles(4)
+    assert StatusState.FAILURE == play.view().state
+    play.reach("p-1").cycle()
+    assert StatusState.FAILURE == play.view().state
+
+    play.declare(replace(group, acknowledge=frozenset({1}))).cycle()
+    assert StatusState.SUCCESS == play.view().state
 
 
 def test_a_cluster_held_by_several_gates_is_told_with_each_of_them() -> None:
