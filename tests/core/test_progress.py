@@ -201,6 +201,20 @@ def test_a_late_write_of_a_cluster_in_the_tail_is_soaked_by_no_wave() -> None:
     assert "sim/p-2" not in play.rollout().clusters
 
 
+def test_a_start_given_up_after_its_cluster_moved_is_not_tried_again() -> None:
+    """
+    It is withdrawn after the moves of this cycle were judged; its old group lets it go in the next one.
+    """
+    play = under_way(accepted=False)
+    play.live("p-2", group="dev").pass_time(HOUR)
+    plan = play.cycle()
+    assert [StartWithdrawn(1, "sim/p-2")] == only(StartWithdrawn, plan.entries)
+    assert "p-2" not in started(plan)
+
+    play.cycle()
+    assert "sim/p-2" not in play.rollout().clusters
+
+
 def test_a_late_write_for_an_earlier_target_is_left_alone() -> None:
     """
     The ended rollout does not take it up again; the present one waits until it has settled.

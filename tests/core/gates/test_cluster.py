@@ -8,7 +8,7 @@ import pytest
 from controller.core.gates.health import health
 from controller.core.gates.held import held
 from controller.core.gates.hop import hop
-from controller.core.gates.identity import identity
+from controller.core.gates.identity import belonging, identity
 from controller.core.gates.observation import observation
 from controller.core.gates.operator import operator, refusal
 from controller.core.gates.settled import settled
@@ -104,6 +104,15 @@ def test_a_cluster_is_touched_only_by_its_one_group_and_fleet(
     verdict = identity(reading, "acme", claimed_by, seen_twice=twice)
 
     assert reason == (None if verdict == PASS else held_for(verdict).reason)
+
+
+@pytest.mark.parametrize("owner", ["dev", None])
+def test_a_cluster_that_moved_away_is_not_started_for_its_old_group(owner: str | None) -> None:
+    """
+    Whether another group claims it now, or nobody does.
+    """
+    assert PASS == belonging("prod", "prod")
+    assert HoldReason.CLUSTER_UNSETTLED == held_for(belonging("prod", owner)).reason
 
 
 @pytest.mark.parametrize(

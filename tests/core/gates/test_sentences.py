@@ -13,7 +13,7 @@ from controller.core.gates.halt import fleet_halt, group_halt
 from controller.core.gates.health import health
 from controller.core.gates.held import held
 from controller.core.gates.hop import hop
-from controller.core.gates.identity import identity
+from controller.core.gates.identity import belonging, identity
 from controller.core.gates.limits import limits
 from controller.core.gates.observation import observation
 from controller.core.gates.operator import operator, refusal
@@ -205,6 +205,16 @@ SENTENCES: list[tuple[Verdict, HoldReason, str]] = [
         identity(a_reading(fleet="umbrella"), "acme", (), seen_twice=False),
         HoldReason.OWNED_ELSEWHERE,
         "its mark wavefleet.io/fleet says umbrella, this fleet is acme; remove the mark to take it over",
+    ),
+    (
+        belonging("prod", "dev"),
+        HoldReason.CLUSTER_UNSETTLED,
+        "dev claims it now; it leaves the rollout of prod in the next cycle",
+    ),
+    (
+        belonging("prod", None),
+        HoldReason.CLUSTER_UNSETTLED,
+        "no group claims it now; it leaves the rollout of prod in the next cycle",
     ),
     (
         settled(a_reading(), in_flight=True),
