@@ -89,6 +89,7 @@ class Book:
         """By cluster: what it was seen to run in those."""
         self.sick: dict[str, int] = {}
         self.absent: dict[str, int] = {}
+        """By cluster: how often in a row its source, whenever it could be read, did not list it."""
         self.labels: dict[str, dict[str, str]] = {}
         """The labels that each cluster was last seen with, as long as nobody saw that it is gone."""
 
@@ -125,8 +126,10 @@ class Book:
             self.sick[name] = self.sick.get(name, 0) + 1
         elif reading is not None and reading.full:
             self.sick[name] = 0
-        listed = name in scene.seen or source_of(name) in scene.unreachable
-        self.absent[name] = 0 if listed else self.absent.get(name, 0) + 1
+        if name in scene.seen:
+            self.absent[name] = 0
+        elif source_of(name) not in scene.unreachable:
+            self.absent[name] = self.absent.get(name, 0) + 1
 
     def quiet(self, rollout: RolloutNote, number: int, scene: Scene) -> timedelta:
         """Return how long the wave has been quiet, this scene included."""

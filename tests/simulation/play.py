@@ -138,7 +138,8 @@ class Play:
         except (LedgerError, RepositoryError):
             self.broken_cycles += 1
         self._close_scene(plan)
-        process.incident = None
+        if process.incident is not None and not process.incident.waits_for_starts:
+            process.incident = None
         if plan is not None:
             self.plan = plan
             if self.cycles % FOLD_EVERY == 0:

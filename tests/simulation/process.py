@@ -23,6 +23,7 @@ from controller.model.snapshot import Standing
 from controller.ports import Clock, CycleEnd, FleetSource, Repository
 from controller.runtime.cycle import Controller, Pace, World
 from controller.runtime.report import Audience
+from tests.simulation.promises import PromiseBroken
 
 AUDIENCES = (Audience("notes", statuses=True), Audience("slack", threads=True))
 
@@ -38,6 +39,9 @@ class Point(StrEnum):
     AFTER_OUTCOME_RECORD = "after the outcomes are recorded"
     BEFORE_QUEUE = "before messages are queued"
     AFTER_QUEUE = "after messages are queued"
+
+
+_OF_STARTS = (Point.BEFORE_WRITE, Point.AFTER_WRITE, Point.BEFORE_OUTCOME_RECORD, Point.AFTER_OUTCOME_RECORD)
 
 
 class What(StrEnum):
@@ -58,6 +62,11 @@ class Incident:
     what: What
     place: int = 0
     """For writes: how many of the cycle's starts are dealt with before it happens."""
+
+    @property
+    def waits_for_starts(self) -> bool:
+        """It happens in the next cycle that starts something, not just in the next one."""
+        return self.what is What.TAKEN_OVER or self.point in _OF_STARTS
 
 
 class ProcessDied(BaseException):
@@ -245,11 +254,16 @@ class Process:
 
     def cross(self, point: Point) -> None:
         """Let happen what is to happen at ``point``."""
-        if self.incident is not None and self.incident.point is point:
-            self._happen(self.incident)
+        incident = self.incident
+        if incident is None or incident.point is not point:
+            return
+        if incident.what is not What.TAKEN_OVER or self._handle.starts:
+            self._happen(incident)
 
     def _cross_write(self, point: Point, cluster: str) -> None:
         """A process that died before some write makes none after it: writes are made side by side."""
+        if point is Point.BEFORE_WRITE and not self._handle.holds_lease():
+            raise PromiseBroken(f"one-writer: {cluster} is written by a process that another one took over from")
         incident = self.incident
         if incident is None or incident.point not in (Point.BEFORE_WRITE, Point.AFTER_WRITE):
             return

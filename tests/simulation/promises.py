@@ -307,7 +307,7 @@ def failures_stop(book: Book, scene: Scene) -> Iterator[str]:
         if fresh and not halted:
             yield f"{rollout.group}: {fresh} failed, are not quarantined, and the group is not halted"
         assert budget is not None, size
-        if fresh and (first or len(rollout.failed) > budget) and not halted:
+        if (first or len(rollout.failed) > budget) and not halted:
             yield f"{rollout.group} goes on after {sorted(rollout.failed)} failed"
 
 

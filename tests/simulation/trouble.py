@@ -59,7 +59,7 @@ class Trouble:
             (1, self.commit_nonsense),
             (1, self.sleep),
             (1, self.step_clock),
-            (6, self.strike_process),
+            (12, self.strike_process),
             (2, play.restart),
         ]
 

@@ -8,7 +8,7 @@ from controller.model.calendar import Freeze
 from controller.model.declaration import ClusterGroup, Declaration, Limits, Selector, Wave
 from controller.model.versions import KafkaVersion, MetadataVersion
 from tests.builders import MINUTE, release
-from tests.builders_core import FLEET_NAME, a_group, a_strategy, a_wave, catalog
+from tests.builders_core import FLEET_NAME, a_group, a_strategy, a_wave, a_window, catalog
 from tests.simulation.fleet import Cluster
 from tests.simulation.play import SOURCES, Play
 
@@ -118,6 +118,10 @@ def begin(random: Random, play: Play) -> Written:
         written.groups[second] = replace(written.groups[second], after=(first,))
     if random.random() < 0.3:
         _by_names(random, written)
+    if random.random() < 0.3:
+        name = random.choice(names)
+        windows = (a_window("00:05", "00:40"), a_window("02:00", "23:00"))
+        written.groups[name] = replace(written.groups[name], windows=windows)
     play.fleet.add(some_cluster(random, "stray", {"group": "nobody"}))
     play.fleet.always_full = random.random() < 0.3
     written.commit()
