@@ -21,9 +21,12 @@ NETS = {
     "core": ("tests/core",),
     "properties": ("tests/properties", "-m", "not system"),
     "runtime": (
-        "tests/runtime/test_crash_in_wave.py",
-        "tests/runtime/test_cycle_days.py",
-        "tests/runtime/test_applying.py",
+        "tests/runtime/test_crash.py",
+        "tests/runtime/test_cycle.py",
+        "tests/runtime/test_cycle_failures.py",
+        "tests/runtime/test_apply.py",
+        "-k",
+        "not file",  # the same crashes over again on a disk take too long here
     ),
     "stories": ("tests/scenarios",),
     "simulation": ("tests/simulation/test_seeds.py", "-k", "whatever"),

@@ -94,7 +94,11 @@ MUTANTS = (
         "record-first",
         "the fleet is written before the plan is recorded",
         (
-            Patch("runtime/cycle.py", "        self._record((*seen, *plan.entries), now)\n", ""),
+            Patch(
+                "runtime/cycle.py",
+                "        self._record((*seen, *plan.entries, *fleet_words(plan, snapshot.history)), now)\n",
+                "",
+            ),
             Patch(
                 "runtime/cycle.py",
                 "        self._record(outcomes, self._world.clock.now())\n",
@@ -110,7 +114,7 @@ MUTANTS = (
     Mutant(
         "twice-harmless",
         "the same words are said again",
-        (Patch("runtime/report.py", "if last.body == body:", "if last.body is None:"),),
+        (Patch("runtime/report.py", "if last.body == body or ", "if last.body is None or "),),
     ),
     Mutant(
         "one-writer",

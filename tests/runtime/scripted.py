@@ -1,8 +1,7 @@
 """Channels that do as a script says, and an outbox at noon to carry from."""
 
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -11,9 +10,7 @@ from controller.ledger.memory import MemoryLedger
 from controller.model.outbox import Body, Delivery
 from controller.runtime.delivery import Desk
 from tests.reports.messages import SteppedClock, a_message, a_reply
-
-LIMIT_SECONDS = 20.0
-"""How long a test waits for another thread at most."""
+from tests.runtime.worlds import LIMIT_SECONDS
 
 
 @dataclass
@@ -117,11 +114,3 @@ class Post:
     def dropped(self) -> list[tuple[str, str]]:
         """Keys and reasons of what was dropped."""
         return [(message.key, why) for message, why in self.ledger.outbox.dropped_messages]
-
-
-def await_true(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds; fail after the limit."""
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)

@@ -16,8 +16,7 @@ from controller.model.plan import Start
 from controller.runtime.apply import WRITERS_MAX, Applier
 from controller.runtime.clock import VirtualClock
 from tests.builders import DAY, MOMENT, NOON, a_start
-from tests.runtime.scripted import LIMIT_SECONDS, await_true
-from tests.runtime.worlds import CountingMetrics
+from tests.runtime.worlds import LIMIT_SECONDS, CountingMetrics, await_true
 
 
 @dataclass
@@ -45,13 +44,15 @@ class Desk:
     """An applier and all that it works with."""
 
     source: ScriptedSource = field(default_factory=ScriptedSource)
+    other: ScriptedSource = field(default_factory=lambda: ScriptedSource("other"))
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(NOON))
     metrics: CountingMetrics = field(default_factory=CountingMetrics)
 
     def apply(self, *starts: Start) -> tuple[Entry, ...]:
-        """Apply ``starts`` with this source alone."""
-        return Applier(self.ledger, self.clock, self.metrics).apply(starts, {self.source.name: self.source})
+        """Apply ``starts``."""
+        sources = {source.name: source for source in (self.source, self.other)}
+        return Applier(self.ledger, self.clock, self.metrics).apply(starts, sources)
 
     def fail(self, cluster: str, error: Exception) -> None:
         """Let a cluster's write fail."""
@@ -78,6 +79,17 @@ def test_a_taken_write_is_accepted() -> None:
     assert {("source", "ok"): 1} == dict(desk.metrics.calls)
 
 
+def test_each_start_is_written_to_its_own_source() -> None:
+    """
+    The one whose name stands before the cluster's, and no other.
+    """
+    desk = Desk()
+
+    desk.apply(a_start("other/a-1"), a_start("sim/a-2"))
+
+    assert (["sim/a-2"], ["other/a-1"]) == (desk.source.asked, desk.other.asked)
+
+
 def test_a_refused_write_is_withdrawn_with_the_other_side_s_sentence() -> None:
     """
     Refused means not started, and says why.
@@ -101,27 +113,18 @@ def test_a_write_in_doubt_has_no_outcome() -> None:
     assert {("source", "failed"): 1} == dict(desk.metrics.calls)
 
 
-@pytest.mark.parametrize("late", [0 * MOMENT, MOMENT, DAY])
-def test_an_expired_intention_is_not_written(late: timedelta) -> None:
+@pytest.mark.parametrize("left", [MOMENT, 0 * MOMENT, -MOMENT, -DAY])
+def test_an_intention_expires_exactly_at_its_time(left: timedelta) -> None:
     """
-    Safety: it is given up at the very moment at which it expires, without a refusal.
-    """
-    desk = Desk()
-    start = a_start(expires_at=NOON - late)
-
-    assert (StartWithdrawn(1, "sim/a-1"),) == desk.apply(start)
-    assert [] == desk.source.asked
-
-
-def test_an_intention_is_written_up_to_its_last_moment() -> None:
-    """
-    One microsecond before it expires it is written.
+    Safety: written up to one microsecond before it expires; at that time it is given up, without a refusal.
     """
     desk = Desk()
+    is_good = left > 0 * MOMENT
 
-    desk.apply(a_start(expires_at=NOON + MOMENT))
+    (outcome,) = desk.apply(a_start(expires_at=NOON + left))
 
-    assert ["sim/a-1"] == desk.source.asked
+    assert (StartAccepted(1, "sim/a-1") if is_good else StartWithdrawn(1, "sim/a-1")) == outcome
+    assert ["sim/a-1"] * is_good == desk.source.asked
 
 
 def test_a_start_of_a_source_that_is_not_declared_any_more_is_withdrawn() -> None:
@@ -142,7 +145,7 @@ def test_a_process_without_the_lease_writes_nothing() -> None:
     desk.ledger.release()
 
     for starts in ([a_start()], some_starts(20)):
-        with pytest.raises(LeaseLost, match="was not started"):
+        with pytest.raises(LeaseLost, match=r"sim/a-\d+ was not started"):
             desk.apply(*starts)
 
     assert [] == desk.source.asked

@@ -16,8 +16,7 @@ from controller.ports import Clock, Lease
 from controller.runtime.clock import SystemClock, VirtualClock
 from controller.runtime.daemon import STUCK_INTERVALS, STUCK_MIN, Daemon, Rhythm
 from tests.builders import HOUR, MINUTE, MOMENT, NOON, SECOND
-from tests.runtime.scripted import LIMIT_SECONDS, await_true
-from tests.runtime.worlds import CountingMetrics
+from tests.runtime.worlds import LIMIT_SECONDS, CountingMetrics, await_true
 
 SHORT = timedelta(milliseconds=10)
 SOON_SECONDS = 0.2
@@ -279,15 +278,29 @@ def test_it_is_not_ready_before_its_first_cycle_has_ended() -> None:
 
 def test_it_is_not_ready_while_cycles_fail() -> None:
     """
-    The reason is the error's own sentence, until a cycle succeeds.
+    The reason is the last error's own sentence, until a cycle succeeds.
     """
-    daemon, _ = a_daemon(Cycles(RepositoryError("remote gone"), None))
+    daemon, _ = a_daemon(Cycles(RepositoryError("remote gone"), LedgerError("disk full")))
 
     daemon.run_once()
     assert "remote gone" == daemon.why_not_ready()
     daemon.run_once()
+    assert "disk full" == daemon.why_not_ready()
+    daemon.run_once()
 
     assert daemon.why_not_ready() is None
+
+
+def test_a_cycle_s_end_is_told_with_its_time() -> None:
+    """
+    By the clock when it has ended, however long it took.
+    """
+    clock = VirtualClock(NOON)
+    daemon, metrics = a_daemon(lambda: clock.advance(MINUTE), clock)
+
+    daemon.run_once()
+
+    assert [NOON + MINUTE] == [end.ended_at for end in metrics.ends]
 
 
 @pytest.mark.parametrize("interval", [MINUTE, SECOND])

@@ -10,7 +10,8 @@ from controller.errors import ReportDelayed
 from controller.runtime.delivery import IDLE_SECONDS, DeliveryLoop
 from tests.builders import NOON
 from tests.reports.messages import OTHER_REVISION, a_status
-from tests.runtime.scripted import LIMIT_SECONDS, HangingChannel, Post, ScriptedChannel, await_true
+from tests.runtime.scripted import HangingChannel, Post, ScriptedChannel
+from tests.runtime.worlds import LIMIT_SECONDS, await_true
 
 
 @pytest.fixture

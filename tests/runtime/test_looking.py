@@ -280,17 +280,21 @@ def test_accepting_another_revision_adopts_nothing() -> None:
 
 def test_a_rewritten_head_that_is_taken_back_needs_nobody() -> None:
     """
-    Once the branch descends from what was confirmed again, nothing is held for it.
+    Put back as it was, or with a commit on top: once the branch descends from what was confirmed, nothing is held.
     """
-    tower, (old,) = on_branch(a_declaration())
-    tower.repository.rewrite(a_declaration(halted=True))
-    tower.look()
-    head = tower.repository.commit(a_declaration(), parent=old)
+    for goes_on in (False, True):
+        tower, (head,) = on_branch(a_declaration())
+        tower.repository.rewrite(a_declaration(halted=True))
+        tower.look()
+        tower.repository.head = head
+        if goes_on:
+            head = tower.repository.commit(a_declaration())
 
-    sighting = tower.look()
+        sighting = tower.look()
 
-    assert sighting.standing.rewritten_from is None
-    assert RevisionSeen(head, head) == sighting.seen
+        assert sighting.standing.rewritten_from is None
+        assert (RevisionSeen(head, head) if goes_on else None) == sighting.seen
+        assert (head, tower.now) == (sighting.standing.in_force, sighting.standing.confirmed_at)
 
 
 def test_accepting_a_head_that_descends_records_no_rewrite() -> None:
@@ -316,7 +320,8 @@ class TornRepository(MemoryRepository):
 
 def test_a_head_that_cannot_be_brought_here_is_not_confirmed() -> None:
     """
-    A head whose content is missing counts as a remote that could not be read: the one before stays, and goes stale.
+    It may be the commit that says "stop". A head whose content is missing counts as a remote that could not be read:
+    the one before stays, and goes stale, until it can be brought here.
     """
     repository = TornRepository()
     tower = Watchtower(repository)
@@ -334,3 +339,6 @@ def test_a_head_that_cannot_be_brought_here_is_not_confirmed() -> None:
         sighting.standing.confirmed_at,
     )
     assert "is not here" in (sighting.standing.unreachable or "")
+    head, repository.missing = repository.missing, None
+    sighting = tower.look()
+    assert (head, tower.now) == (sighting.standing.in_force, sighting.standing.confirmed_at)

@@ -10,13 +10,13 @@ import pytest
 from controller.errors import LedgerError
 from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
-from controller.model.entries import Entry, RolloutEnded, SoakCredited, WaveAdmitted, WaveSoaked
-from controller.model.history import Outcome, RolloutKind
+from controller.model.entries import Entry, RolloutEnded, SoakCredited, Stopped, WaveAdmitted, WaveSoaked
+from controller.model.history import Outcome, RolloutKind, StopKind
 from controller.model.outbox import Body, CommitStatus, Message, StatusState, ThreadHead, ThreadReply
 from controller.runtime.report import HEAD_EVERY, WORDS_EVERY, Audience, Reporter
 from tests.builders import MINUTE, MOMENT, NEW, NOON, SECOND, release
 from tests.reports.messages import OTHER_REVISION, REVISION, a_head, a_status
-from tests.runtime.worlds import Boundaries, CrossedLedger, Stage, two_waves
+from tests.runtime.crossed import Boundaries, CrossedLedger
 
 NOTES = Audience("notes", statuses=True)
 GITEA = Audience("gitea", statuses=True)
@@ -363,36 +363,15 @@ def test_a_channel_that_takes_no_statuses_has_none_to_end(ledger: OpenLedger) ->
     assert [] == room.report(a_status(state=StatusState.SUCCESS))
 
 
-@pytest.mark.parametrize("restarts", [0, 1])
-def test_heads_that_were_merged_on_the_way_are_closed_by_real_cycles(restarts: int) -> None:
+def test_a_halt_is_told_as_something_that_needs_a_person(ledger: OpenLedger) -> None:
     """
-    Unrelated commits in the middle of a rollout are told of it, and get their success with the group.
+    So that a channel may show it so; the words say what to merge.
     """
-    stage = Stage()
-    heads = [stage.repository.head]
-    for _ in range(2):
-        stage.cycles(2)
-        heads.append(stage.repository.commit(two_waves()))
-    stage.cycle()
-    for _ in range(restarts):
-        stage.restart()
-    stage.cycles(12)
+    room = Newsroom(ledger)
+    room.record(Stopped("prod", 1, StopKind.HALT, "1 of 3 clusters failed", "failure budget", rollout=1))
 
-    last = {(each.revision, each.context): each.state for each in stage.statuses}
-    assert {StatusState.SUCCESS} == set(last.values())
-    assert {(head, "wavefleet/prod") for head in heads} <= set(last)
+    ((_, reply),) = said(room.report())
 
-
-def test_a_superseded_revision_gets_its_error_by_real_cycles() -> None:
-    """
-    A higher target is merged in the middle of a rollout: the first revision ends in error, the second in success.
-    """
-    stage = Stage()
-    first = stage.repository.head
-    stage.cycles(2)
-    second = stage.repository.commit(two_waves("4.3.2"))
-    stage.cycles(20)
-
-    last = {each.revision: each.state for each in stage.statuses if each.context == "wavefleet/prod"}
-    assert {first: StatusState.ERROR, second: StatusState.SUCCESS} == last
-    assert stage.is_on("4.3.2")
+    assert isinstance(reply, ThreadReply)
+    assert reply.needs_person
+    assert "acknowledge: [prod-1]" in reply.text

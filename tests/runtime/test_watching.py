@@ -12,8 +12,7 @@ from controller.model.plan import Start
 from controller.runtime.watching import Watcher
 from tests.builders import NOON, a_cluster, a_reading, by_name
 from tests.fakes.flaky_source import HangingSource
-from tests.runtime.scripted import LIMIT_SECONDS, await_true
-from tests.runtime.worlds import CountingMetrics
+from tests.runtime.worlds import LIMIT_SECONDS, CountingMetrics, await_true
 
 PATIENT = timedelta(seconds=LIMIT_SECONDS)
 HASTY = timedelta(seconds=0.5)
@@ -145,9 +144,24 @@ def test_an_answer_that_came_too_late_is_thrown_away() -> None:
     assert [frozenset({"eu/old"}), frozenset({"eu/new"})] == [full for full, _ in within.reads]
 
 
+def test_a_failure_that_came_too_late_is_thrown_away_as_well() -> None:
+    """
+    The source is asked anew, and only what it answers now counts.
+    """
+    watcher, _ = a_watcher(HASTY)
+    within = ListedSource("eu", ObservationError("source eu: 503"))
+    hanging = HangingSource(within, LIMIT_SECONDS)
+    watcher.watch([hanging], {}, frozenset(), NOON)
+    hanging.let_go()
+    await_true(lambda: within.reads != [] and not any(t.name == "read-eu" for t in threading.enumerate()))
+    within.error = None
+
+    assert {} == watcher.watch([hanging], {}, frozenset(), NOON).unreachable
+
+
 def test_a_source_that_fails_costs_no_other() -> None:
     """
-    Its clusters keep their labels, and are unknown with the source's own sentence; it is asked again in the next cycle.
+    Its clusters keep their labels, and are unknown with the source's own sentence.
     """
     watcher, metrics = a_watcher()
     failing = ListedSource("eu", ObservationError("source eu: 503"))
@@ -158,8 +172,23 @@ def test_a_source_that_fails_costs_no_other() -> None:
     assert ObservedCluster("eu/a-1", {"team": "blue"}, Unknown("source eu: 503")) == observation.clusters["eu/a-1"]
     assert {"eu/a-1", "eu/a-2", "us/a-1"} == set(observation.clusters)
     assert {("source", "ok"): 1, ("source", "failed"): 1} == dict(metrics.calls)
-    failing.error = None
-    assert {} == watcher.watch([failing], known, frozenset(), NOON).unreachable
+
+
+def test_a_source_that_fails_for_long_keeps_its_clusters_unknown() -> None:
+    """
+    Cycle after cycle, until it can be read again; it is asked in each of them.
+    """
+    watcher, _ = a_watcher()
+    source = ListedSource("eu")
+    shown = watcher.watch([source], {}, frozenset(), NOON).clusters
+
+    source.error = ObservationError("source eu: 503")
+    for _ in range(3):
+        shown = watcher.watch([source], shown, frozenset(), NOON).clusters
+        assert ObservedCluster("eu/a-1", {"team": "eu"}, Unknown("source eu: 503")) == shown["eu/a-1"]
+    source.error = None
+
+    assert a_reading() == reading_of(watcher.watch([source], shown, frozenset(), NOON).clusters["eu/a-1"])
 
 
 @dataclass
