@@ -12,21 +12,32 @@ from controller.model.declaration import (
     Approval,
     ClusterGroup,
     ClusterHold,
+    DomainLimit,
+    Expedite,
+    ExternalGate,
+    Finalize,
+    Limits,
+    PrometheusGate,
     Selector,
     Size,
     SourceDeclaration,
     Strategy,
     Wave,
+    WebhookGate,
 )
 from controller.model.places import Place
-from controller.model.versions import KafkaVersion
+from controller.model.versions import KafkaVersion, MetadataVersion
 from controller.repository import defaults
+from controller.repository.fields import Word
 from controller.repository.group_rules import Ground
 from controller.repository.written import (
     WrittenApproval,
+    WrittenExpedite,
     WrittenFleet,
+    WrittenGate,
     WrittenGroup,
     WrittenHold,
+    WrittenLimits,
     WrittenStrategy,
     WrittenWave,
 )
@@ -40,16 +51,17 @@ def complete_group(group: WrittenGroup, ground: Ground) -> ClusterGroup:
     target = _there(group.target)
     own = group.settings
     windows = own.windows if own.windows is not None else fleet.windows
+    finalize = own.finalize or fleet.finalize
     return ClusterGroup(
         name=_there(group.name).text,
         target=KafkaVersion.parse(target.text),
-        metadata_version=defaults.METADATA_VERSION,
+        metadata_version=_metadata_version(group.metadata_version, catalog),
         selector=Selector(tuple(name.text for name in group.names), group.labels),
         strategy=_strategy(own.strategy or fleet.strategy, group.place),
         place=group.place,
         target_place=target.place,
         after=tuple(name.text for name in group.after),
-        finalize_soak=defaults.FINALIZE_SOAK,
+        finalize_soak=(finalize.soak if finalize is not None else None) or defaults.FINALIZE_SOAK,
         windows=windows or (),
         samples=own.samples or fleet.samples or defaults.SAMPLES,
         holds=tuple(_hold(hold) for hold in group.holds),
@@ -57,6 +69,29 @@ def complete_group(group: WrittenGroup, ground: Ground) -> ClusterGroup:
         accept_risks=group.accept_risks,
         acknowledge=frozenset(int(word.text.rpartition("-")[2]) for word in group.acknowledge),
         halted=group.halted,
+        gates=tuple(_gate(gate) for gate in group.gates),
+    )
+
+
+def complete_group_expedite(group: WrittenGroup) -> tuple[Expedite, ...]:
+    """Return the expedited targets of a group without a problem, for that group alone."""
+    return tuple(_expedite(it, (_there(group.name).text,)) for it in group.expedite)
+
+
+def complete_fleet_expedite(fleet: WrittenFleet) -> tuple[Expedite, ...]:
+    """Return the expedited targets of a fleet without a problem, without those of its groups."""
+    return tuple(
+        _expedite(it, tuple(pattern.text for pattern in it.groups) or defaults.EVERY_GROUP) for it in fleet.expedite
+    )
+
+
+def complete_limits(limits: WrittenLimits) -> Limits:
+    """Return the limits of a fleet without a problem."""
+    return Limits(
+        clusters_in_flight=limits.clusters_in_flight or defaults.CLUSTERS_IN_FLIGHT,
+        per_domain=tuple(DomainLimit(_there(it.label).text, _there(it.clusters)) for it in limits.per_domain),
+        never_together=limits.never_together,
+        unavailable_percent=limits.unavailable_percent or defaults.UNAVAILABLE_PERCENT,
     )
 
 
@@ -101,6 +136,7 @@ def _wave(wave: WrittenWave, index: int) -> Wave:
         max_in_flight=wave.max_in_flight or defaults.MAX_IN_FLIGHT,
         approval_required=wave.approval_required,
         place=wave.where.place,
+        select=wave.select,
     )
 
 
@@ -112,6 +148,35 @@ def _approval(approval: WrittenApproval, catalog: Catalog) -> Approval:
     version, level = approval.version, approval.metadata_version
     target = KafkaVersion.parse(version.text) if version is not None else catalog.metadata_versions[_there(level).text]
     return Approval(_there(approval.wave).text, _there(approval.by), target, approval.until, approval.place)
+
+
+def _metadata_version(word: Word | None, catalog: Catalog) -> Finalize | MetadataVersion:
+    if word is None:
+        return defaults.METADATA_VERSION
+    level = catalog.metadata_versions.get(word.text)
+    return level if level is not None else Finalize(word.text)
+
+
+def _gate(gate: WrittenGate) -> ExternalGate:
+    name = _there(gate.name).text
+    if gate.url is not None:
+        return WebhookGate(name, gate.url, gate.place)
+    samples = gate.samples or defaults.GATE_SAMPLES
+    return PrometheusGate(name, _there(gate.query), gate.below, gate.above, samples, gate.place)
+
+
+def _expedite(written: WrittenExpedite, groups: tuple[str, ...]) -> Expedite:
+    return Expedite(
+        version=KafkaVersion.parse(_there(written.version).text),
+        groups=groups,
+        reason=_there(written.reason),
+        by=_there(written.by),
+        until=_there(written.until),
+        place=written.place,
+        soak=written.soak,
+        ignore_windows=written.ignore_windows,
+        ignore_freezes=written.ignore_freezes,
+    )
 
 
 def _there(value: T | None) -> T:

@@ -12,15 +12,20 @@ from typing import TypeVar
 
 from controller.errors import DeclarationError, Problem
 from controller.model.catalog import Catalog
-from controller.model.declaration import ClusterGroup, Declaration, Limits
+from controller.model.declaration import Declaration
 from controller.model.inventory import Inventory
-from controller.repository import defaults
 from controller.repository.blobs import BlobCache, Key
 from controller.repository.catalog import built_in_catalog
-from controller.repository.complete import complete_freezes, complete_sources
+from controller.repository.complete import (
+    complete_fleet_expedite,
+    complete_freezes,
+    complete_limits,
+    complete_sources,
+)
 from controller.repository.files import refused, shown
 from controller.repository.group_rules import Ground
 from controller.repository.judge import (
+    CompleteFile,
     GroupFile,
     judge_catalog,
     judge_complete,
@@ -28,7 +33,7 @@ from controller.repository.judge import (
     judge_groups,
     judge_inventory,
 )
-from controller.repository.rules import whole_problems
+from controller.repository.rules import fleet_release_problems, whole_problems
 from controller.repository.tree import ENTRIES_MAX, Blob, Tree
 from controller.repository.written import WrittenFleet, WrittenSettings, WrittenSource
 
@@ -84,15 +89,17 @@ class _Reading:
         catalog = self._read_catalog(files.get(RELEASES))
         inventories = self._read_inventories(fleet, catalog, _id(files.get(RELEASES)))
         ground = Ground(_defaults_of(fleet), catalog)
-        groups = self._read_groups(
+        files_of_groups = self._read_groups(
             [blob for path, blob in files.items() if _is_group_file(path)],
             fleet,
             ground,
             (_id(files.get(FLEET)), _id(files.get(RELEASES))),
         )
+        if fleet is not None and catalog is not None:
+            self._problems.extend(fleet_release_problems(fleet, catalog))
         if self._problems or fleet is None or catalog is None:
             return None
-        return _assembled(fleet, catalog, groups, inventories)
+        return _assembled(fleet, catalog, files_of_groups, inventories)
 
     def _find_files(self) -> Mapping[str, Blob]:
         """Return the files that are read, by path, and note what stands in their places."""
@@ -180,22 +187,22 @@ class _Reading:
 
     def _read_groups(
         self, blobs: Sequence[Blob], fleet: WrittenFleet | None, ground: Ground, ground_ids: Key
-    ) -> tuple[ClusterGroup, ...]:
-        """Return the groups of all files, as used, by name."""
+    ) -> Sequence[CompleteFile]:
+        """Return the groups of all files, as used, by file."""
         files: list[GroupFile] = []
-        complete: list[ClusterGroup] = []
+        complete: list[CompleteFile] = []
         for blob, file in zip(blobs, self._judged(blobs, (GROUPS,), judge_groups), strict=False):
             key = ("complete", *ground_ids, blob.path, blob.id)
             completed = self._cache.kept(key, partial(judge_complete, file, ground))
             files.append(file)
-            complete += completed.groups
+            complete.append(completed)
             self._problems += (*file.problems, *completed.problems)
             if len(self._problems) > PROBLEMS_MAX:
                 break
         written = [group for file in files for group in file.groups]
         whole = len(files) == len(blobs) and all(file.whole for file in files)
         self._problems.extend(whole_problems(written, fleet, whole=whole))
-        return tuple(sorted(complete, key=lambda group: group.name))
+        return complete
 
 
 def _is_group_file(path: str, *, ending: str = ".yaml") -> bool:
@@ -214,17 +221,20 @@ def _defaults_of(fleet: WrittenFleet | None) -> WrittenSettings | None:
 
 
 def _assembled(
-    fleet: WrittenFleet, catalog: Catalog, groups: tuple[ClusterGroup, ...], inventories: Mapping[str, Inventory]
+    fleet: WrittenFleet, catalog: Catalog, files: Sequence[CompleteFile], inventories: Mapping[str, Inventory]
 ) -> Declaration:
     assert fleet.name is not None, "a fleet without a name is a problem"
     sources = complete_sources(fleet)
+    groups = sorted((group for file in files for group in file.groups), key=lambda group: group.name)
+    urgent = sorted((it for file in files for it in file.expedite), key=lambda it: it.groups)
     return Declaration(
         fleet=fleet.name,
         sources=sources,
-        groups=groups,
+        groups=tuple(groups),
         catalog=catalog,
-        limits=Limits(fleet.clusters_in_flight or defaults.CLUSTERS_IN_FLIGHT),
+        limits=complete_limits(fleet.limits),
         freezes=complete_freezes(fleet),
+        expedite=(*complete_fleet_expedite(fleet), *urgent),
         halted=fleet.halted,
         inventories={it.name: inventories[it.options["inventory"]] for it in sources if "inventory" in it.options},
     )

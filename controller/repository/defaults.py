@@ -7,15 +7,20 @@ from datetime import timedelta
 
 from controller.model.declaration import Finalize, OnFailure, Size
 
+EVERY_GROUP = ("*",)
+"""Whom a freeze holds, and whom the fleet's expedited target is for, that names no groups."""
 CLUSTERS_IN_FLIGHT = 10
 """Over all groups."""
+UNAVAILABLE_PERCENT = 5
+"""The breaker's, of all claimed clusters."""
 SAMPLES = 3
 FAILURE_BUDGET = Size(count=0)
 DEADLINE = timedelta(hours=3)
 ON_FAILURE = OnFailure.HALT
-METADATA_VERSION = Finalize.HOLD
-"""Until finalization is supported, metadata.version is never raised; then this becomes AUTO."""
+METADATA_VERSION = Finalize.AUTO
 FINALIZE_SOAK = timedelta(days=7)
+GATE_SAMPLES = 3
+"""Of a Prometheus gate."""
 MAX_IN_FLIGHT = 5
 """Of one wave."""
 SOAK_OF_FIRST_WAVE = timedelta(hours=24)

@@ -1,14 +1,16 @@
-"""Rules of one group that its schema cannot state, each with file and line: waves, approvals, holds, releases.
+"""Rules of one group that its schema cannot state, each with file and line: waves, approvals, holds, gates, releases.
 
 They need the group, the fleet's defaults and the catalog, and no other group. Nothing is concluded from a field in
 which the schema found a problem: one mistake is told once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from controller.errors import Problem
 from controller.model.catalog import Catalog
+from controller.model.declaration import Finalize
+from controller.model.versions import KafkaVersion
 from controller.repository import defaults
 from controller.repository.catalog import unknown_metadata_version, unknown_release
 from controller.repository.fields import Word
@@ -31,6 +33,7 @@ def group_problems(group: WrittenGroup, ground: Ground) -> Iterator[Problem]:
     """Yield what is wrong with one group."""
     if ground.catalog is not None:
         yield from _unknown_releases(group, ground.catalog)
+        yield from _metadata_problems(group, ground.catalog)
     if group.settings.strategy is not None and "strategy" not in group.broken:
         yield from wave_problems(group.settings.strategy)
     names = _wave_names(group, ground)
@@ -38,6 +41,7 @@ def group_problems(group: WrittenGroup, ground: Ground) -> Iterator[Problem]:
         yield from _approval_problems(approval, names or ())
     if group.names and not {"clusters", "holds"} & group.broken:
         yield from _hold_problems(group)
+    yield from _second([gate.name for gate in group.gates], "gate")
     if group.name is not None:
         yield from _acknowledge_problems(group.acknowledge, group.name.text)
 
@@ -53,20 +57,47 @@ def wave_problems(strategy: WrittenStrategy) -> Iterator[Problem]:
         yield strategy.where.problem("a last wave with `size: rest`, so that every cluster is reached", found=found)
     for wave in waves[rests[0] + 1 :] if rests else ():
         yield wave.where.problem("`size: rest` in the last wave alone", found="a wave after rest, with nothing left")
-    seen: set[str] = set()
     for wave in waves:
-        if wave.name is not None and wave.name.text in seen:
-            yield wave.name.problem("a name that no other wave here has", found=f"a second {_quoted(wave.name)}")
-        elif wave.name is not None:
-            seen.add(wave.name.text)
+        if wave.selects is not None and wave.size is not None and wave.size.is_rest:
+            expected = "no `select` there: the last wave takes every cluster that is left"
+            yield wave.selects.problem(expected, found="a wave with `size: rest` that selects by labels")
+    yield from _second([wave.name for wave in waves], "wave")
+
+
+def _second(names: Iterable[Word | None], what: str) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for name in names:
+        if name is not None and name.text in seen:
+            yield name.problem(f"a name that no other {what} here has", found=f"a second {_quoted(name)}")
+        elif name is not None:
+            seen.add(name.text)
 
 
 def _unknown_releases(group: WrittenGroup, catalog: Catalog) -> Iterator[Problem]:
-    words = (group.target, *(approval.version for approval in group.approvals))
+    words = (group.target, *(it.version for it in group.approvals), *(it.version for it in group.expedite))
     levels = (approval.metadata_version for approval in group.approvals)
     problems = [unknown_release(word, catalog) for word in words if word is not None]
     problems += [unknown_metadata_version(level, catalog) for level in levels if level is not None]
     yield from (problem for problem in problems if problem is not None)
+
+
+def _metadata_problems(group: WrittenGroup, catalog: Catalog) -> Iterator[Problem]:
+    """A level that the target does not serve could never be finalized, so the commit is refused."""
+    word = group.metadata_version
+    if word is None or word.text in set(Finalize):
+        return
+    unknown = unknown_metadata_version(word, catalog)
+    if unknown is not None:
+        yield unknown
+        return
+    release = catalog.releases.get(KafkaVersion.parse(group.target.text)) if group.target is not None else None
+    if release is None:
+        return  # An unknown target is told already.
+    if release.metadata_version is None:
+        yield word.problem(f"auto or hold: {release.version} has no metadata.version")
+    elif catalog.metadata_versions[word.text] > release.metadata_version:
+        found = f"{_quoted(word)}, which {release.version} does not serve"
+        yield word.problem(f"at most {release.metadata_version}, the highest that it serves, or auto", found=found)
 
 
 def _wave_names(group: WrittenGroup, ground: Ground) -> tuple[str, ...] | None:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from controller.errors import Problem
 from controller.model.catalog import Catalog
-from controller.model.declaration import ClusterGroup
+from controller.model.declaration import ClusterGroup, Expedite
 from controller.model.inventory import Inventory
 from controller.repository.catalog import read_catalog
-from controller.repository.complete import complete_group
+from controller.repository.complete import complete_group, complete_group_expedite
 from controller.repository.files import PROBLEMS_PER_FILE_MAX, Document, ReadFile, read_file, shown
 from controller.repository.group_rules import Ground, group_problems
 from controller.repository.inventory import read_inventory
@@ -37,6 +37,7 @@ class CompleteFile:
     """The groups of one file, as used; none where anything is wrong with them."""
 
     groups: tuple[ClusterGroup, ...]
+    expedite: tuple[Expedite, ...]
     problems: tuple[Problem, ...]
 
 
@@ -88,8 +89,10 @@ def judge_complete(file: GroupFile, ground: Ground) -> CompleteFile:
     found = itertools.chain.from_iterable(group_problems(group, ground) for group in file.groups)
     problems = tuple(itertools.islice(found, PROBLEMS_PER_FILE_MAX))
     if problems or file.problems or ground.defaults is None or ground.catalog is None:
-        return CompleteFile((), problems)
-    return CompleteFile(tuple(complete_group(group, ground) for group in file.groups), ())
+        return CompleteFile((), (), problems)
+    groups = tuple(complete_group(group, ground) for group in file.groups)
+    expedite = itertools.chain.from_iterable(complete_group_expedite(group) for group in file.groups)
+    return CompleteFile(groups, tuple(expedite), ())
 
 
 def judge_fleet(file: str, content: bytes) -> FleetFile:

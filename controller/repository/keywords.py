@@ -72,11 +72,6 @@ def _maximum(_: Json, most: int, instance: Json, __: Json) -> Iterator[Validatio
         yield ValidationError("too large")
 
 
-def _not_yet(_: Json, refused: bool, __: Json, ___: Json) -> Iterator[ValidationError]:  # noqa: FBT001 - jsonschema's form
-    if refused:
-        yield ValidationError("not yet supported")
-
-
 def _supported_only(_: Json, values: Sequence[str], instance: Json, __: Json) -> Iterator[ValidationError]:
     if isinstance(instance, str) and instance not in values:
         yield ValidationError("not yet supported")
@@ -84,6 +79,7 @@ def _supported_only(_: Json, values: Sequence[str], instance: Json, __: Json) ->
 
 _THEIRS = (
     "allOf",
+    "anyOf",
     "const",
     "enum",
     "if",
@@ -107,7 +103,6 @@ _OURS = {
     "propertyNames": _property_names,
     "required": _required,
     "uniqueItems": _unique,
-    "x-notYetSupported": _not_yet,
     "x-supportedOnly": _supported_only,
 }
 KEYWORDS = frozenset(_THEIRS) | frozenset(_OURS) | {"then", "else"}

@@ -1,18 +1,24 @@
-"""Reads the Fleet as written: sources, limits, freezes and the defaults of every group."""
+"""Reads the Fleet as written: sources, limits, freezes, expedited targets and the defaults of every group."""
 
 from datetime import datetime
 
 from controller.errors import Problem
 from controller.model.calendar import Freeze
-from controller.repository import values
+from controller.repository import defaults, values
 from controller.repository.fields import Fields, Word
 from controller.repository.files import Document
-from controller.repository.read_group import read_settings, read_zone
+from controller.repository.read_expedite import read_expedite
+from controller.repository.read_group import read_settings
+from controller.repository.read_zone import read_zone
 from controller.repository.schema import check
-from controller.repository.written import WrittenFleet, WrittenFreeze, WrittenSource
+from controller.repository.written import (
+    WrittenDomainLimit,
+    WrittenFleet,
+    WrittenFreeze,
+    WrittenLimits,
+    WrittenSource,
+)
 
-EVERY_GROUP = ("*",)
-"""Whom a freeze holds that names no groups."""
 _OPTIONS = ("inventory", "directory", "context")
 
 
@@ -26,8 +32,9 @@ def read_fleet(document: Document) -> tuple[WrittenFleet, tuple[Problem, ...]]:
     fleet = WrittenFleet(
         name=name.text if name is not None else None,
         sources=tuple(_source(source) for source in spec.each("sources")),
-        clusters_in_flight=spec.fields("limits").read("clustersInFlight", values.whole_number),
+        limits=_limits(spec.fields("limits")),
         freezes=tuple(_freeze(freeze) for freeze in spec.each("freezes")),
+        expedite=read_expedite(spec),
         halted=spec.read("halted", values.flag) or False,
         defaults=read_settings(spec.fields("defaults")),
         broken=verdict.broken,
@@ -60,6 +67,18 @@ def _source(fields: Fields) -> WrittenSource:
     )
 
 
+def _limits(fields: Fields) -> WrittenLimits:
+    return WrittenLimits(
+        clusters_in_flight=fields.read("clustersInFlight", values.whole_number),
+        per_domain=tuple(
+            WrittenDomainLimit(limit.word("label"), limit.read("clusters", values.whole_number))
+            for limit in fields.each("perDomain")
+        ),
+        never_together=tuple(label.text for label in fields.words("neverTogether")),
+        unavailable_percent=fields.read("unavailable", values.percent),
+    )
+
+
 def _freeze(fields: Fields) -> WrittenFreeze:
     zone, zone_name = read_zone(fields)
     name = fields.read("name", values.words)
@@ -78,7 +97,7 @@ def _freeze(fields: Fields) -> WrittenFreeze:
         until=ends,
         zone=zone,
         zone_name=zone_name,
-        groups=tuple(group.text for group in groups) or EVERY_GROUP,
+        groups=tuple(group.text for group in groups) or defaults.EVERY_GROUP,
         reason=reason,
         place=fields.place,
     )

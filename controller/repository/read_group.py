@@ -1,16 +1,18 @@
 """Reads a ClusterGroup as written, and the settings that groups and the fleet's ``defaults`` have in common."""
 
-from datetime import UTC, tzinfo
-
 from controller.errors import Problem
 from controller.model.calendar import Window
 from controller.model.declaration import OnFailure
 from controller.repository import values
 from controller.repository.fields import Fields
 from controller.repository.files import Document
+from controller.repository.read_expedite import read_expedite
+from controller.repository.read_gates import read_gates
+from controller.repository.read_zone import read_zone
 from controller.repository.schema import check
 from controller.repository.written import (
     WrittenApproval,
+    WrittenFinalize,
     WrittenGroup,
     WrittenHold,
     WrittenSettings,
@@ -30,6 +32,7 @@ def read_group(document: Document) -> tuple[WrittenGroup, tuple[Problem, ...]]:
     group = WrittenGroup(
         name=root.fields("metadata").word("name"),
         target=spec.word("kafkaVersion"),
+        metadata_version=spec.word("metadataVersion"),
         names=clusters.words("names"),
         labels=selector.texts("matchLabels"),
         claims=selector.where("matchLabels"),
@@ -37,6 +40,8 @@ def read_group(document: Document) -> tuple[WrittenGroup, tuple[Problem, ...]]:
         settings=read_settings(spec),
         holds=tuple(_hold(hold) for hold in spec.each("holds")),
         approvals=tuple(_approval(approval) for approval in spec.each("approvals")),
+        gates=read_gates(spec),
+        expedite=read_expedite(spec),
         accept_risks=frozenset(risk.text for risk in spec.words("acceptRisks")),
         acknowledge=spec.words("acknowledge"),
         halted=spec.read("halted", values.flag) or False,
@@ -53,14 +58,12 @@ def read_settings(fields: Fields) -> WrittenSettings:
         strategy=_strategy(fields.fields("strategy")) if fields.has("strategy") else None,
         windows=windows if fields.has("windows") else None,
         samples=fields.fields("health").read("samples", values.whole_number),
+        finalize=_finalize(fields.fields("finalize")) if fields.has("finalize") else None,
     )
 
 
-def read_zone(fields: Fields) -> tuple[tzinfo, str]:
-    """Return the item's time zone and its name; UTC where there is none, or where it is wrong and told."""
-    zone = fields.read("timezone", values.zone)
-    name = fields.word("timezone")
-    return (UTC, "UTC") if zone is None or name is None else (zone, name.text)
+def _finalize(fields: Fields) -> WrittenFinalize:
+    return WrittenFinalize(soak=fields.read("soak", values.duration))
 
 
 def _strategy(fields: Fields) -> WrittenStrategy:
@@ -74,12 +77,15 @@ def _strategy(fields: Fields) -> WrittenStrategy:
 
 
 def _wave(fields: Fields) -> WrittenWave:
+    select = fields.fields("select")
     return WrittenWave(
         name=fields.word("name"),
         size=fields.read("size", values.size),
         soak=fields.read("soak", values.duration),
         max_in_flight=fields.read("maxInFlight", values.whole_number),
         approval_required=fields.has("approval"),
+        select=select.texts("matchLabels"),
+        selects=fields.where("select") if fields.has("select") else None,
         where=fields.where(),
     )
 

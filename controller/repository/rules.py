@@ -6,8 +6,12 @@ what files alone prove is refused: what takes the live fleet to see holds in the
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from controller.errors import Problem
+from controller.model.catalog import Catalog
+from controller.repository import defaults
+from controller.repository.catalog import unknown_release
 from controller.repository.fields import Word
 from controller.repository.files import shown
 from controller.repository.group_rules import wave_problems
@@ -35,6 +39,7 @@ def whole_problems(groups: Sequence[WrittenGroup], fleet: WrittenFleet | None, *
     if whole and fleet is not None:
         exact = [word for freeze in fleet.freezes for word in freeze.groups if "*" not in word.text]
         yield from _unknown_groups(exact, names)
+        yield from _unmatched([word for it in fleet.expedite for word in it.groups], names)
 
 
 def fleet_problems(fleet: WrittenFleet) -> Iterator[Problem]:
@@ -42,6 +47,15 @@ def fleet_problems(fleet: WrittenFleet) -> Iterator[Problem]:
     yield from _twice([source.name for source in fleet.sources if source.name is not None], "source")
     if fleet.defaults.strategy is not None and "defaults" not in fleet.broken:
         yield from wave_problems(fleet.defaults.strategy)
+    yield from _second_limits([limit.label for limit in fleet.limits.per_domain if limit.label is not None])
+
+
+def fleet_release_problems(fleet: WrittenFleet, catalog: Catalog) -> Iterator[Problem]:
+    """Yield what is wrong with the releases that the fleet names itself."""
+    for word in (it.version for it in fleet.expedite):
+        problem = unknown_release(word, catalog) if word is not None else None
+        if problem is not None:
+            yield problem
 
 
 def _too_many(groups: Sequence[WrittenGroup]) -> Iterator[Problem]:
@@ -107,6 +121,27 @@ def _unknown_groups(words: Sequence[Word], groups: Mapping[str, WrittenGroup]) -
             near = nearest(word.text, groups)
             expected = f"the group {shown(near)}, which is the nearest" if near else "the name of a group in groups/"
             yield word.problem(expected, found=f"{shown(word.text)}, which is no group of this fleet")
+
+
+def _unmatched(words: Sequence[Word], groups: Mapping[str, WrittenGroup]) -> Iterator[Problem]:
+    """Yield patterns that match no group: a mistyped one would be urgent for nobody. `*` means all, even of none."""
+    matched: dict[str, bool] = dict.fromkeys(defaults.EVERY_GROUP, True)
+    for word in words:
+        if word.text not in matched:
+            matched[word.text] = word.text in groups or any(fnmatchcase(name, word.text) for name in groups)
+        if not matched[word.text]:
+            near = nearest(word.text, groups)
+            expected = f"the group {shown(near)}, which is the nearest" if near else "a pattern that a group matches"
+            yield word.problem(expected, found=f"{shown(word.text)}, which matches no group of this fleet")
+
+
+def _second_limits(labels: Sequence[Word]) -> Iterator[Problem]:
+    first: dict[str, Word] = {}
+    for label in labels:
+        before = first.setdefault(label.text, label)
+        if before is not label:
+            found = f"a second limit of {shown(label.text)}; the first is in {before.place}"
+            yield label.problem("one limit for each label", found=found)
 
 
 def _circles(groups: Sequence[WrittenGroup]) -> Iterator[Problem]:

@@ -1,9 +1,9 @@
 """Judges documents by the JSON Schemas that also serve editors, and says what is wrong as people would.
 
 Every scalar is text here, so the schema's types are read as forms of text: ``integer`` is ASCII digits, ``boolean``
-is ``true`` or ``false``. Three keywords are ours: ``x-expected`` completes the sentence "found …, expected …",
-``x-notYetSupported`` refuses a field whose rule is not built, ``x-supportedOnly`` such a value. What a schema
-cannot say stands in ``rules``. The only module that imports jsonschema.
+is ``true`` or ``false``. Two keywords are ours: ``x-expected`` completes the sentence "found …, expected …",
+``x-supportedOnly`` refuses a value that is known and whose rule is not built. What a schema cannot say stands in
+``rules``. The only module that imports jsonschema.
 """
 
 import difflib
@@ -111,23 +111,17 @@ def _plain(node: Node) -> Json:
 
 
 def _one_per_path(errors: Iterable[ValidationError]) -> dict[Path, ValidationError]:
-    """Choose the error that says most about each place, and none below what is not supported at all."""
+    """Choose the error that says most about each place."""
     chosen: dict[Path, ValidationError] = {}
     for error in errors:
         path = tuple(error.absolute_path)
         if path not in chosen or _weight(error) < _weight(chosen[path]):
             chosen[path] = error
-    unsupported = {path for path, error in chosen.items() if error.validator == "x-notYetSupported"}
-    if not unsupported:
-        return chosen
-    below = (path for path in chosen if any(path[:length] in unsupported for length in range(1, len(path))))
-    for path in tuple(below):
-        del chosen[path]
     return chosen
 
 
 def _weight(error: ValidationError) -> int:
-    return {"x-notYetSupported": 0, "type": 1, "x-supportedOnly": 3}.get(str(error.validator), 2)
+    return {"type": 1, "x-supportedOnly": 3}.get(str(error.validator), 2)
 
 
 def _problem(document: Document, path: Path, error: ValidationError) -> Problem:
@@ -142,8 +136,8 @@ def _sentence(path: Path, error: ValidationError) -> tuple[str, str]:
     sentences: Mapping[str, Callable[[], tuple[str, str]]] = {
         "required": lambda: ("nothing", schema.get("properties", {}).get(path[-1], {}).get("x-expected") or expected),
         "additionalProperties": lambda: _unknown(str(path[-1]), schema["properties"]),
-        "x-notYetSupported": lambda: (field_at(path), f"nothing: {NOT_YET_SUPPORTED}"),
         "x-supportedOnly": lambda: (shown(instance), f"{expected}: {shown(instance)} is {NOT_YET_SUPPORTED}"),
+        "anyOf": lambda: (_alternatives(error.validator_value, instance), expected),
         "oneOf": lambda: (_alternatives(error.validator_value, instance), expected),
         "uniqueItems": lambda: (f"a second {shown(instance)}", expected),
         "maxItems": lambda: (f"a list of {len(instance)}", f"{expected}: at most {error.validator_value}"),

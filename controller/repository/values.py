@@ -67,6 +67,14 @@ def words(text: str) -> str:
     return line
 
 
+def query(text: str) -> str:
+    """Read a query, of one line or of several; what surrounds it means nothing."""
+    stripped = text.strip()
+    if not all(line.isprintable() for line in stripped.split("\n")):
+        raise ValueError("a query of characters that can be printed, without control characters")
+    return stripped
+
+
 @lru_cache(maxsize=1024)
 def zone(text: str) -> tzinfo:
     """Read the name of a time zone of the IANA database."""

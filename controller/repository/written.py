@@ -23,6 +23,9 @@ class WrittenWave:
     soak: timedelta | None
     max_in_flight: int | None
     approval_required: bool
+    select: Mapping[str, str]
+    selects: Word | None
+    """What it selects as a whole, for its problems; None where it selects nothing."""
     where: Word
     """The wave as a whole, for its problems."""
 
@@ -40,12 +43,20 @@ class WrittenStrategy:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenFinalize:
+    """How metadata.version is raised, or what is written of it."""
+
+    soak: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
 class WrittenSettings:
     """What a group may take from the fleet's ``defaults``, each field as a whole."""
 
     strategy: WrittenStrategy | None = None
     windows: tuple[Window, ...] | None = None
     samples: int | None = None
+    finalize: WrittenFinalize | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +82,41 @@ class WrittenApproval:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenGate:
+    """A question to an outside system: to Prometheus where it has a query, else to a webhook."""
+
+    name: Word | None
+    query: str | None
+    below: float | None
+    above: float | None
+    samples: int | None
+    url: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenExpedite:
+    """A person's word that a release is urgent, for the fleet or in one group."""
+
+    version: Word | None
+    groups: tuple[Word, ...]
+    """Of the fleet's, the patterns that were written; a group's has none."""
+    reason: str | None
+    by: str | None
+    until: datetime | None
+    soak: timedelta | None
+    ignore_windows: bool
+    ignore_freezes: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class WrittenGroup:
     """A ClusterGroup."""
 
     name: Word | None
     target: Word | None
+    metadata_version: Word | None
     names: tuple[Word, ...]
     labels: Mapping[str, str]
     claims: Word
@@ -84,6 +125,8 @@ class WrittenGroup:
     settings: WrittenSettings
     holds: tuple[WrittenHold, ...]
     approvals: tuple[WrittenApproval, ...]
+    gates: tuple[WrittenGate, ...]
+    expedite: tuple[WrittenExpedite, ...]
     accept_risks: frozenset[str]
     acknowledge: tuple[Word, ...]
     halted: bool
@@ -113,13 +156,32 @@ class WrittenFreeze:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenDomainLimit:
+    """A limit for each value of one label."""
+
+    label: Word | None
+    clusters: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenLimits:
+    """Limits over all groups."""
+
+    clusters_in_flight: int | None
+    per_domain: tuple[WrittenDomainLimit, ...]
+    never_together: tuple[str, ...]
+    unavailable_percent: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class WrittenFleet:
     """The Fleet."""
 
     name: str | None
     sources: tuple[WrittenSource, ...]
-    clusters_in_flight: int | None
+    limits: WrittenLimits
     freezes: tuple[WrittenFreeze, ...]
+    expedite: tuple[WrittenExpedite, ...]
     halted: bool
     defaults: WrittenSettings
     broken: frozenset[str]

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from controller.model.calendar import Freeze
-from controller.model.declaration import Limits, SourceDeclaration
+from controller.model.declaration import DomainLimit, Limits, SourceDeclaration
 from controller.model.places import Place
 from tests.builders_repository import FLEET, FleetFiles
 
@@ -24,7 +24,11 @@ def test_a_full_fleet_means_what_it_says(files: FleetFiles) -> None:
     """
     declaration = files.fleet(
         "    - {name: lab, type: lab, directory: /var/lib/wavefleet-lab}\n"
-        "  limits: {clustersInFlight: 20}\n"
+        "  limits:\n"
+        "    clustersInFlight: 20\n"
+        "    perDomain: [{label: region, clusters: 3}, {label: example.com/zone, clusters: 1}]\n"
+        "    neverTogether: [dr-pair]\n"
+        "    unavailable: 10%\n"
         "  freezes:\n"
         "    - {name: peak, from: 2026-11-26T00:00, until: 2026-12-01, timezone: Europe/Berlin, groups: [prod, p-*],"
         " reason: peak trade}\n"
@@ -39,7 +43,10 @@ def test_a_full_fleet_means_what_it_says(files: FleetFiles) -> None:
         SourceDeclaration("lab", "lab", {"directory": "/var/lib/wavefleet-lab"}, Place("fleet.yaml", 7)),
     ) == declaration.sources
     assert ["try"] == list(declaration.inventories)
-    assert Limits(20) == declaration.limits
+    assert (
+        Limits(20, (DomainLimit("region", 3), DomainLimit("example.com/zone", 1)), ("dr-pair",), 10)
+        == declaration.limits
+    )
     assert declaration.halted
     berlin = ZoneInfo("Europe/Berlin")
     assert (
@@ -51,7 +58,7 @@ def test_a_full_fleet_means_what_it_says(files: FleetFiles) -> None:
             zone_name="Europe/Berlin",
             groups=("prod", "p-*"),
             reason="peak trade",
-            place=Place("fleet.yaml", 10),
+            place=Place("fleet.yaml", 14),
         )
         == declaration.freezes[0]
     )
@@ -60,6 +67,16 @@ def test_a_full_fleet_means_what_it_says(files: FleetFiles) -> None:
         declaration.freezes[1].from_,
         declaration.freezes[1].until,
     )
+
+
+def test_a_fleet_without_limits_means_the_table_of_defaults(files: FleetFiles) -> None:
+    """
+    Ten clusters in flight, no domains, nobody apart, a breaker at five percent, and nothing urgent.
+    """
+    declaration = files.load()
+
+    assert Limits(10, (), (), 5) == declaration.limits
+    assert () == declaration.expedite
 
 
 @pytest.mark.parametrize(
@@ -79,11 +96,31 @@ def test_a_full_fleet_means_what_it_says(files: FleetFiles) -> None:
         ("    - {name: eu, type: strimzi, context: eu-prod}", 7, "spec.sources[1].type", "'strimzi'"),
         ("    - {type: lab, directory: /x}", 7, "spec.sources[1].name", "nothing"),
         ("  limits: {clustersInFlight: 0}", 7, "spec.limits.clustersInFlight", "'0'"),
-        ("  limits: {perDomain: []}", 7, "spec.limits.perDomain", "spec.limits.perDomain"),
-        ("  limits: {neverTogether: [a]}", 7, "spec.limits.neverTogether", "spec.limits.neverTogether"),
-        ("  limits: {unavailable: 5%}", 7, "spec.limits.unavailable", "spec.limits.unavailable"),
-        ("  expedite: []", 7, "spec.expedite", "spec.expedite"),
-        ("  defaults: {finalize: {soak: x}}", 7, "spec.defaults.finalize", "spec.defaults.finalize"),
+        ("  limits: {perDomain: [{label: region}]}", 7, "spec.limits.perDomain[0].clusters", "nothing"),
+        ("  limits: {perDomain: [{clusters: 1}]}", 7, "spec.limits.perDomain[0].label", "nothing"),
+        ("  limits: {perDomain: [{label: -x, clusters: 1}]}", 7, "spec.limits.perDomain[0].label", "'-x'"),
+        ("  limits: {perDomain: [{label: region, clusters: 0}]}", 7, "spec.limits.perDomain[0].clusters", "'0'"),
+        (
+            "  limits: {perDomain: [{label: region, clusters: 1}, {label: region, clusters: 2}]}",
+            7,
+            "spec.limits.perDomain[1].label",
+            "a second limit of 'region'; the first is in fleet.yaml:7",
+        ),
+        ("  limits: {neverTogether: dr-pair}", 7, "spec.limits.neverTogether", "'dr-pair'"),
+        ("  limits: {neverTogether: [a, a]}", 7, "spec.limits.neverTogether[1]", "a second 'a'"),
+        ("  limits: {neverTogether: [a b]}", 7, "spec.limits.neverTogether[0]", "'a b'"),
+        ("  limits: {unavailable: 5}", 7, "spec.limits.unavailable", "'5'"),
+        ("  limits: {unavailable: 0%}", 7, "spec.limits.unavailable", "'0%'"),
+        ("  limits: {unavailable: 101%}", 7, "spec.limits.unavailable", "'101%'"),
+        ("  defaults: {finalize: {soak: x}}", 7, "spec.defaults.finalize.soak", "'x'"),
+        ("  defaults: {finalize: 7d}", 7, "spec.defaults.finalize", "'7d'"),
+        ("  defaults: {gates: []}", 7, "spec.defaults.gates", "an unknown field 'gates'"),
+        (
+            "  defaults: {strategy: {waves: [{name: a, size: rest, select: {matchLabels: {a: b}}}]}}",
+            7,
+            "spec.defaults.strategy.waves[0].select",
+            "a wave with `size: rest` that selects by labels",
+        ),
         ("  defaults: {halted: true}", 7, "spec.defaults.halted", "an unknown field 'halted'"),
         (
             "  defaults: {strategy: {waves: [{name: a, size: 1}]}}",

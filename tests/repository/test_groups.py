@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from controller.model.calendar import Window
-from controller.model.declaration import Approval, ClusterHold, Finalize, OnFailure, Selector, Size, Strategy, Wave
+from controller.model.declaration import Approval, ClusterHold, OnFailure, Selector, Size, Strategy, Wave
 from controller.model.places import Place
 from controller.model.versions import KafkaVersion
 from controller.repository.catalog import built_in_catalog
@@ -109,11 +109,27 @@ def test_an_empty_group_means_the_table_of_defaults(files: FleetFiles) -> None:
     assert (3, (), timedelta(days=7), False) == (group.samples, group.windows, group.finalize_soak, group.halted)
 
 
-def test_metadata_versions_are_held_until_finalization_is_supported(files: FleetFiles) -> None:
+def test_a_wave_may_select_who_goes_first(files: FleetFiles) -> None:
     """
-    A group that says nothing of metadata.version never has it raised by this release.
+    Labels of a wave, of a group's own or of the fleet's default one; a wave without them takes anybody.
     """
-    assert Finalize.HOLD == files.loaded().metadata_version
+    waves = "[{name: a, size: 1, select: {matchLabels: {tier: low, 010: on}}}, {name: b, size: rest}]"
+    files.fleet(f"  defaults: {{strategy: {{waves: {waves}}}}}\n")
+    files.group(f"  strategy: {{waves: {waves}}}\n", name="own")
+
+    for name in ("prod", "own"):
+        assert [{"tier": "low", "010": "on"}, {}] == [wave.select for wave in files.loaded(name).strategy.waves]
+
+
+def test_a_failed_group_may_go_back(files: FleetFiles) -> None:
+    """
+    ``downgrade`` where it is asked for, in the group or in the fleet's defaults.
+    """
+    files.fleet("  defaults: {strategy: {onFailure: downgrade}}\n")
+    files.group("  strategy: {onFailure: halt}\n", name="other")
+
+    assert OnFailure.DOWNGRADE == files.loaded("prod").strategy.on_failure
+    assert OnFailure.HALT == files.loaded("other").strategy.on_failure
 
 
 def test_a_wave_without_a_soak_soaks_as_the_default_waves_do(files: FleetFiles) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from controller.model.declaration import ClusterGroup, Limits, OnFailure
+from controller.model.declaration import ClusterGroup, Finalize, Limits, OnFailure
 from controller.model.durations import parse_duration
 from controller.repository import defaults
 from controller.repository.files import read_file
 from controller.repository.keywords import KEYWORDS
 from controller.repository.schema import KINDS, check, nearest, read_schema, whole_schema
-from controller.repository.values import size
+from controller.repository.values import percent, size
 from tests.builders_repository import FLEET, INVENTORY, group_text
 
 FILES = ("definitions.schema.json", *KINDS.values())
@@ -113,6 +113,8 @@ def test_defaults_in_the_schemas_are_those_of_the_table() -> None:
     inventory = read_schema("inventory.schema.json")["properties"]["spec"]["properties"]["defaults"]["properties"]
     limits = read_schema("fleet.schema.json")["properties"]["spec"]["properties"]["limits"]["properties"]
     definitions = read_schema("definitions.schema.json")["$defs"]
+    group = read_schema("clustergroup.schema.json")["properties"]["spec"]["properties"]
+    prometheus = group["gates"]["items"]["properties"]["prometheus"]["properties"]
 
     assert defaults.FAILURE_BUDGET == size(strategy["failureBudget"]["default"])
     assert defaults.DEADLINE == parse_duration(strategy["deadline"]["default"])
@@ -120,6 +122,9 @@ def test_defaults_in_the_schemas_are_those_of_the_table() -> None:
     assert defaults.MAX_IN_FLIGHT == int(definitions["wave"]["properties"]["maxInFlight"]["default"])
     assert defaults.SAMPLES == int(definitions["health"]["properties"]["samples"]["default"])
     assert defaults.FINALIZE_SOAK == parse_duration(definitions["finalize"]["properties"]["soak"]["default"])
+    assert defaults.METADATA_VERSION == Finalize(group["metadataVersion"]["default"])
+    assert defaults.GATE_SAMPLES == int(prometheus["samples"]["default"])
+    assert defaults.UNAVAILABLE_PERCENT == percent(limits["unavailable"]["default"])
     assert defaults.CLUSTERS_IN_FLIGHT == int(limits["clustersInFlight"]["default"])
     assert defaults.BROKERS == int(inventory["brokers"]["default"])
     assert defaults.PER_BROKER == parse_duration(inventory["perBroker"]["default"])
@@ -131,11 +136,30 @@ def test_the_model_has_the_same_defaults() -> None:
     A declaration built by hand means what an empty one means.
     """
     assert defaults.CLUSTERS_IN_FLIGHT == Limits().clusters_in_flight
+    assert defaults.UNAVAILABLE_PERCENT == Limits().unavailable_percent
     assert defaults.SAMPLES == ClusterGroup.__dataclass_fields__["samples"].default
     assert defaults.FINALIZE_SOAK == ClusterGroup.__dataclass_fields__["finalize_soak"].default
 
 
-@pytest.mark.parametrize(("kind", "text"), [("Fleet", FLEET), ("ClusterGroup", group_text()), ("Inventory", INVENTORY)])
+EXPEDITE = "  expedite: [{version: 4.3.2, reason: CVE, by: ana, until: '2026-12-01', soak: 10m, ignoreWindows: true}]\n"
+GATES = (
+    "  gates:\n"
+    "    - {prometheus: {name: lag, query: sum(lag), above: -1, below: 0.25, samples: 5}}\n"
+    "    - {webhook: {name: calendar, url: 'https://changes.example.com/may-start'}}\n"
+)
+LIMITS = "  limits: {perDomain: [{label: region, clusters: 3}], neverTogether: [dr-pair], unavailable: 5%}\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("Fleet", FLEET),
+        ("Fleet", FLEET + LIMITS + EXPEDITE),
+        ("ClusterGroup", group_text()),
+        ("ClusterGroup", group_text("prod", "  metadataVersion: 4.3-IV0\n  finalize: {soak: 7d}\n" + GATES + EXPEDITE)),
+        ("Inventory", INVENTORY),
+    ],
+)
 def test_what_we_accept_an_editor_accepts_too(kind: str, text: str) -> None:
     """
     The same schema, read by a plain validator on plainly loaded YAML, finds nothing wrong with a valid document.

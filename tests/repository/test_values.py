@@ -102,6 +102,15 @@ def test_a_day_that_begins_with_a_skipped_hour_begins_when_clocks_go_on() -> Non
     assert change == values.end("2022-03-26", BEIRUT)
 
 
+def test_queries_keep_their_lines() -> None:
+    """
+    What surrounds a query means nothing, what is inside is kept as written; control characters are refused.
+    """
+    assert "sum(x)\n  by (y)" == values.query("\n sum(x)\n  by (y)\n")
+    with pytest.raises(ValueError, match="printed"):
+        values.query("up\x1b")
+
+
 @pytest.mark.parametrize("text", ["2026-02-30", "2026-13-01", "2026-00-10T09:00"])
 def test_days_that_do_not_exist_are_refused(text: str) -> None:
     """
