@@ -126,7 +126,7 @@ class DeclarationParts(TypedDict, total=False):
 
 def a_declaration(*groups: ClusterGroup, **parts: Unpack[DeclarationParts]) -> Declaration:
     """A valid revision with ``groups``, by default with ``prod`` alone."""
-    filled: DeclarationParts = {"catalog": catalog(), **parts}
+    filled: DeclarationParts = {"catalog": catalog(), "limits": Limits(unavailable_percent=100), **parts}
     ordered = tuple(sorted(groups or (a_group(),), key=lambda group: group.name))
     return Declaration(FLEET_NAME, (), ordered, **filled)
 

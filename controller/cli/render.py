@@ -72,7 +72,7 @@ def _group_json(group: GroupView, plan: Plan) -> dict[str, Any]:
     return {
         "name": group.name,
         "target": str(group.target),
-        "rollout": None if group.kind is None else group.kind.value,
+        "rollout": None if group.rollout is None else group.kind.value,
         "state": group.state.value,
         "sentence": group.sentence,
         "done": group.done,

@@ -1,8 +1,8 @@
 """Who may start in this cycle: waves that are under way are refilled, and at most one new wave is admitted.
 
-Refills go before admissions; among admissions the longest waiting goes first, then the name. A wave is admitted in
-the cycle in which one of its clusters starts, and takes the next pending clusters that nothing holds; what is held
-goes to the tail wave.
+Refills go before admissions; among admissions what goes down, then what is expedited, then the longest waiting, then
+the name. A wave is admitted in the cycle in which one of its clusters starts, and takes the next pending clusters
+that nothing holds; what is held goes to the tail wave.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,20 +11,25 @@ from datetime import datetime
 
 from controller.core.draft import Draft
 from controller.core.gates.limits import free_slots, limits
+from controller.core.gates.together import together
 from controller.core.questions import (
+    busy_twins,
     cluster_answers,
+    domain_answer,
     fleet_answers,
     group_answers,
     halt_answer,
     holds_of,
-    lifetime_of_start,
     refill_answer,
     wave_answers,
+    whole_answer,
 )
-from controller.core.waves import NextWave, Pool, definition_of, next_wave, pool_to_fill
+from controller.core.starts import send_back, start_cluster
+from controller.core.urgency import expedited
+from controller.core.waves import NextWave, Pool, definition_of, next_wave, pool_to_fill, waves_of
 from controller.model.declaration import ClusterGroup, Wave
-from controller.model.entries import ClusterSetAside, ClusterStarted, WaveAdmitted, WaveFilled
-from controller.model.history import ClusterState, RolloutRecord, WaveRecord
+from controller.model.entries import ClusterSetAside, WaveAdmitted, WaveFilled
+from controller.model.history import ClusterState, RolloutRecord, WaveRecord, Way
 from controller.model.observation import Reading
 from controller.model.plan import Start
 from controller.model.verdict import Hold, HoldReason
@@ -54,17 +59,18 @@ class Candidates:
 
 @dataclass(slots=True)
 class Turn:
-    """One group's rollout in this cycle: what it would start, and what holds it."""
+    """One rollout in this cycle: what it would start, and what holds it."""
 
     group: ClusterGroup
-    rollout: int
+    rollout: RolloutRecord
     wave: Wave
     holds: tuple[Hold, ...]
     """Of the fleet, the group and the wave."""
     candidates: Candidates
     next: NextWave | None = None
     """The wave to admit; None where an admitted wave is refilled."""
-    waiting_since: datetime | None = None
+    rank: tuple[bool, bool, datetime, str] | None = None
+    """Among the waves to admit, the lowest goes first."""
     started: list[str] = field(default_factory=list)
 
     @property
@@ -78,36 +84,44 @@ class Admission:
     """What this cycle starts, and what holds the rest."""
 
     starts: tuple[Start, ...]
-    turns: Mapping[str, Turn]
-    """By group; groups without a running rollout have none."""
+    turns: Mapping[int, Turn]
+    """By running rollout."""
     watch: frozenset[str]
     """Clusters that the next cycle should read in full, beside those in motion."""
+    returns: Mapping[str, tuple[Hold, ...]] = field(default_factory=dict)
+    """By group: what holds clusters that should go back to where they came from."""
+
+    def turn_of(self, rollout: RolloutRecord | None) -> Turn | None:
+        """Return the rollout's turn; None where it does not run."""
+        return None if rollout is None else self.turns.get(rollout.id)
 
 
 def admit(draft: Draft) -> Admission:
     """Start what may start, and say why the rest may not."""
-    fleet = holds_of(fleet_answers(draft))
-    turns = {}
-    for group in draft.groups.values():
-        rollout = draft.running(group.name)
-        if rollout is not None:
-            turns[group.name] = _turn(draft, group, rollout, fleet)
-    starts: list[Start] = []
+    returns = send_back(draft)
+    turns = {turn.rollout.id: turn for turn in _turns(draft)}
+    starts: list[Start] = [*returns.starts]
     for turn in turns.values():
         if turn.next is None and turn.candidates.able:
             starts.extend(_start(draft, turn))
-    admissions = sorted(
-        (turn for turn in turns.values() if turn.next is not None),
-        key=lambda turn: (turn.waiting_since or draft.now, turn.group.name),
-    )
     admitted: str | None = None
-    for turn in admissions:
+    for turn in sorted((turn for turn in turns.values() if turn.rank), key=lambda turn: turn.rank or ()):
         if admitted is not None and turn.candidates.ready and not turn.holds:
             turn.holds = (Hold(HoldReason.OTHER_WAVE_FIRST, f"{admitted} admits a wave in this cycle"),)
         starts.extend(_start(draft, turn))
         if turn.started and admitted is None:
             admitted = turn.group.name
-    return Admission(tuple(starts), turns, frozenset(_read_ahead(draft, turns.values())))
+    watch = frozenset(_read_ahead(draft, turns.values()))
+    return Admission(tuple(starts), turns, watch, returns.holds)
+
+
+def _turns(draft: Draft) -> Iterator[Turn]:
+    holds = {downwards: holds_of(fleet_answers(draft, downwards=downwards)) for downwards in (False, True)}
+    for group in draft.groups.values():
+        for finalizing in (False, True):
+            rollout = draft.running(group.name, finalizing=finalizing)
+            if rollout is not None:
+                yield _turn(draft, group, rollout, holds[rollout.way is Way.DOWN])
 
 
 def _read_ahead(draft: Draft, turns: Iterable[Turn]) -> Iterator[str]:
@@ -122,25 +136,36 @@ def _read_ahead(draft: Draft, turns: Iterable[Turn]) -> Iterator[str]:
 
 
 def _turn(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, fleet: tuple[Hold, ...]) -> Turn:
-    shared = (*fleet, *holds_of(group_answers(draft, group)))
+    shared = (*fleet, *holds_of(group_answers(draft, group, rollout)))
     wave = rollout.wave
     if wave is not None and wave.soaked_at is None:
         rollout = _mend_wave(draft, group, rollout, wave)
         waiting = [name for name, record in rollout.members(wave.number) if record.state is ClusterState.PENDING]
         if waiting:
-            definition = definition_of(wave, group)
+            definition = definition_of(wave, rollout, group)
             holds = (*shared, *holds_of((refill_answer(draft, group, rollout, definition),)))
-            return Turn(group, rollout.id, definition, holds, _judge(draft, group, rollout, waiting, len(waiting)))
-    coming = next_wave(rollout, group)
+            return Turn(group, rollout, definition, holds, _judge(draft, group, rollout, waiting, len(waiting)))
+    coming = next_wave(rollout, group, draft.terrain)
     if coming is None:
-        definition = group.strategy.waves[-1] if wave is None else definition_of(wave, group)
-        soak, _ = wave_answers(draft, group, rollout, definition)
-        holds = holds_of((halt_answer(draft, group), soak)) or tuple(_unread(draft))
-        return Turn(group, rollout.id, definition, holds, Candidates())
+        return _last_turn(draft, group, rollout)
     holds = (*shared, *holds_of(wave_answers(draft, group, rollout, coming.definition)))
     candidates = _choose(draft, group, rollout, coming.pool)
-    waiting_since = rollout.planned_at if wave is None else wave.soaked_at
-    return Turn(group, rollout.id, coming.definition, holds, candidates, coming, waiting_since)
+    since = wave.soaked_at if wave is not None and wave.soaked_at is not None else rollout.planned_at
+    rank = (rollout.way is not Way.DOWN, not expedited(draft, group, rollout), since, group.name)
+    return Turn(group, rollout, coming.definition, holds, candidates, coming, rank)
+
+
+def _last_turn(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> Turn:
+    """Return the turn of a rollout in which nobody waits: it is told what keeps it from its end."""
+    wave = rollout.wave
+    declared = waves_of(rollout.way, rollout.first, group)
+    definition = declared[-1] if wave is None else definition_of(wave, rollout, group)
+    soak, _ = wave_answers(draft, group, rollout, definition)
+    asked = [halt_answer(draft, group), soak]
+    if rollout.way is Way.FINALIZE:
+        asked.append(whole_answer(draft, group))
+    holds = holds_of(tuple(asked)) or tuple(_unread(draft))
+    return Turn(group, rollout, definition, holds, Candidates())
 
 
 def _unread(draft: Draft) -> Iterator[Hold]:
@@ -160,8 +185,9 @@ def _mend_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: 
                     break
     rollout = draft.recall.rollouts[rollout.id]
     if all(record.state is ClusterState.QUARANTINED for _, record in rollout.members(wave.number)):
-        definition = definition_of(wave, group)
-        able = _choose(draft, group, rollout, pool_to_fill(rollout, definition, tail=wave.tail)).able
+        definition = definition_of(wave, rollout, group)
+        pool = pool_to_fill(rollout, definition, draft.terrain, tail=wave.tail)
+        able = _choose(draft, group, rollout, pool).able
         if able:
             draft.add(WaveFilled(rollout.id, wave.number, able))
     return draft.recall.rollouts[rollout.id]
@@ -177,21 +203,25 @@ def _choose(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, pool: Poo
 
 
 def _judge(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, pool: Iterable[str], size: int) -> Candidates:
-    """Ask the gates of each cluster until ``size`` of them are able to start."""
-    able: list[str] = []
-    ready: list[str] = []
+    """Ask the gates of each cluster until ``size`` of them are able to start, no two of a never-together set."""
+    able: dict[str, bool] = {}
     held: list[Hold] = []
+    shared: dict[tuple[str, str], str] = {}
     for name in pool:
         if len(able) == size:
             break
         holds = holds_of(cluster_answers(draft, group, rollout, name))
+        twins = [
+            (label, value, shared[label, value]) for label, value in draft.shares(name) if (label, value) in shared
+        ]
+        if twins:
+            twin = together((label, value, draft.short(other)) for label, value, other in twins)
+            holds = (*holds, *((twin,) if isinstance(twin, Hold) else ()))
         held.extend(hold.of(name) for hold in holds)
-        if not holds:
-            ready.append(name)
-            able.append(name)
-        elif _was_seen(draft, name) and all(hold.reason in _WAITS_A_CYCLE for hold in holds):
-            able.append(name)
-    return Candidates(tuple(able), tuple(ready), tuple(held))
+        if not holds or (_was_seen(draft, name) and all(hold.reason in _WAITS_A_CYCLE for hold in holds)):
+            able[name] = not holds
+            shared.update(dict.fromkeys(draft.shares(name), name))
+    return Candidates(tuple(able), tuple(name for name, ready in able.items() if ready), tuple(held))
 
 
 def _was_seen(draft: Draft, name: str) -> bool:
@@ -212,41 +242,37 @@ def _start(draft: Draft, turn: Turn) -> list[Start]:
     if isinstance(verdict, Hold):
         turn.holds = (verdict,)
         return []
-    names = turn.candidates.ready[: free_slots(**counts)]
-    turn.started.extend(names)
-    if draft.snapshot.observe_only:
-        return []
-    if turn.next is not None:
-        _admit_wave(draft, turn, turn.next)
-    return [_start_cluster(draft, turn, name) for name in names]
+    free, starts, full = free_slots(**counts), [], []
+    for name in turn.candidates.ready:
+        if len(turn.started) == free:
+            break
+        no_room = no_room_for(draft, name)
+        if no_room is not None:
+            full.append(no_room.of(name))
+            continue
+        if turn.next is not None and not turn.started and not draft.snapshot.observe_only:
+            _admit_wave(draft, turn, turn.next)
+        turn.started.append(name)
+        if not draft.snapshot.observe_only:
+            starts.append(start_cluster(draft, turn.rollout, name, turn.rollout.target))
+    if not turn.started:
+        turn.holds = tuple(full)
+    return starts
+
+
+def no_room_for(draft: Draft, name: str) -> Hold | None:
+    """Return what keeps the cluster from starting now that others of this cycle have: its domains, and its twins."""
+    for verdict in (domain_answer(draft, name), together(busy_twins(draft, name))):
+        if isinstance(verdict, Hold):
+            return verdict
+    return None
 
 
 def _admit_wave(draft: Draft, turn: Turn, wave: NextWave) -> None:
     reasons = {hold.cluster: hold for hold in reversed(turn.candidates.holds)}
-    records = draft.recall.rollouts[turn.rollout].clusters
+    rollout = draft.recall.rollouts[turn.rollout.id]
     for name in turn.candidates.held:
-        if not records[name].tail:
-            draft.add(ClusterSetAside(turn.rollout, name, reasons[name].detail))
+        if not rollout.clusters[name].tail:
+            draft.add(ClusterSetAside(rollout.id, name, reasons[name].detail))
     members = turn.candidates.able
-    draft.add(WaveAdmitted(turn.rollout, turn.group.name, wave.number, wave.name, wave.tail, members))
-
-
-def _start_cluster(draft: Draft, turn: Turn, name: str) -> Start:
-    reading = draft.reading(name)
-    assert isinstance(reading, Reading), (name, reading)
-    assert reading.full, (name, reading)
-    rollout = draft.recall.rollouts[turn.rollout]
-    start = Start(
-        rollout=rollout.id,
-        group=turn.group.name,
-        cluster=name,
-        kind=rollout.kind,
-        release_from=reading.release,
-        target=rollout.target,
-        token=reading.token,
-        expires_at=draft.now + lifetime_of_start(draft.snapshot.poll_interval, draft.snapshot.write_limit),
-        fleet=draft.snapshot.declaration.fleet,
-    )
-    draft.add(ClusterStarted(rollout.id, name, start.release_from, start.target, start.token, start.expires_at))
-    draft.take_slot(turn.group.name, name)
-    return start
+    draft.add(WaveAdmitted(rollout.id, turn.group.name, wave.number, wave.name, wave.tail, members))

@@ -34,6 +34,22 @@ def next_opening(windows: Sequence[Window], now: datetime) -> datetime | None:
     return min((opening for window in windows for opening in _openings(window, now)), default=None)
 
 
+def closes_at(windows: Sequence[Window], now: datetime) -> datetime | None:
+    """Return when the open time around ``now`` ends; None where it does not within a week."""
+    ends = {end for window in windows for end in _changes(window, now) if end > now}
+    return next((end for end in sorted(ends) if not is_open(windows, end)), None)
+
+
+def _changes(window: Window, now: datetime) -> Iterator[datetime]:
+    """Yield every moment ahead at which the window may close."""
+    today = now.astimezone(window.zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    for ahead in range(-1, _DAYS_AHEAD + 1):
+        ends = today + timedelta(days=ahead, minutes=window.until_minute)
+        for fold in (0, 1):
+            yield ends.replace(tzinfo=window.zone, fold=fold).astimezone(UTC)
+    yield from _clock_changes(window.zone, now)
+
+
 def _openings(window: Window, now: datetime) -> Iterator[datetime]:
     today = now.astimezone(window.zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     for ahead in range(-1, _DAYS_AHEAD + 1):

@@ -4,20 +4,24 @@ Lives for one call of ``plan_cycle``. Every decision goes through ``add``, so th
 it and what is recorded is exactly what was decided.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from controller.core.drift import Drift, drift_of
+from controller.core.hops import DeadEnd, Hop, Position, next_hop
 from controller.core.membership import assign
 from controller.core.recall import Recall
-from controller.model.declaration import ClusterGroup
+from controller.core.waves import Terrain
+from controller.model.declaration import ClusterGroup, ClusterHold, Finalize
 from controller.model.entries import Entry
-from controller.model.history import RolloutKind, RolloutRecord, Stop, StopKind
+from controller.model.history import ClusterState, RolloutRecord, Stop, StopKind, Way
 from controller.model.memory import Samples, Soak
-from controller.model.names import source_of
+from controller.model.names import last_part, source_of
 from controller.model.observation import Observation, Reading, Unknown
 from controller.model.requests import FLEET
 from controller.model.snapshot import Snapshot
+from controller.model.versions import MetadataVersion
 
 _NO_SAMPLES = Samples()
 
@@ -28,6 +32,7 @@ class Draft:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.now: datetime = snapshot.now
+        self.catalog = snapshot.declaration.catalog
         self.groups = {group.name: group for group in snapshot.declaration.groups}
         self.clusters = snapshot.observation.clusters
         self.unlisted = _unlisted(snapshot.observation)
@@ -37,15 +42,69 @@ class Draft:
         self.entries: list[Entry] = []
         self.samples: dict[str, Samples] = {}
         self.soaks: dict[tuple[int, int], Soak] = {}
-        self.in_flight: dict[str, str] = {}
+        self.passed_gates = _passed_gates(snapshot)
+        self.unavailable: tuple[str, ...] = ()
         self.cluster_stops: tuple[Stop, ...] = ()
+        self._hops: dict[tuple[str, Position], Hop | DeadEnd] = {}
+        limits = snapshot.declaration.limits
+        self.terrain = Terrain(self.clusters, limits.per_domain[0].label if limits.per_domain else None)
+        self._domains = tuple(limit.label for limit in limits.per_domain)
+        self.in_flight: dict[str, str] = {}
+        """By cluster: the group for which it is in flight."""
+        self.flying: Counter[tuple[str, str]] = Counter()
+        """By label and value: how many clusters are in flight."""
+        self.apart: dict[tuple[str, str], set[str]] = {}
+        """By never-together label and value: who is in flight or soaking."""
 
     def count_slots(self) -> None:
-        """Count what is in flight and what is stopped, once all progress of this cycle is judged."""
-        self.in_flight = {name: rollout.group for rollout in self.followed() for name in rollout.in_flight}
+        """Count what is in flight, soaking and stopped, once all progress of this cycle is judged."""
+        self.in_flight.clear()
+        self.flying.clear()
+        self.apart.clear()
+        for rollout in self.followed():
+            for name, record in rollout.clusters.items():
+                if record.holds_slot:
+                    self.take_slot(rollout.group, name)
+                elif record.state is ClusterState.CONVERGED and rollout.is_running:
+                    self._keep_apart(name)
         self.cluster_stops = tuple(
             stop for stop in self.recall.stops.values() if stop.cluster is not None and stop.acknowledged_at is None
         )
+        self.unavailable = tuple(sorted(self._unavailable()))
+
+    def _unavailable(self) -> Iterator[str]:
+        """Yield the claimed clusters that are unknown, missing or unhealthy, but in flight, stopped or held ones."""
+        stopped = {stop.cluster for stop in self.cluster_stops}
+        for group in self.groups.values():
+            drift = self.drifts[group.name]
+            for name in (*drift.unknown, *drift.sick, *self.membership.missing.get(group.name, ())):
+                reading = self.reading(name)
+                held = self.holds_in_git(group, name) or (isinstance(reading, Reading) and reading.held is not None)
+                if name not in self.in_flight and name not in stopped and not held:
+                    yield self.short(name)
+
+    @property
+    def claimed(self) -> int:
+        """How many clusters the groups claim, live or missing."""
+        return len(self.membership.owner) + sum(len(names) for names in self.membership.missing.values())
+
+    def take_slot(self, group: str, cluster: str) -> None:
+        """Count one more cluster in flight; one that is counted already is counted once."""
+        if cluster not in self.in_flight:
+            labels = self.terrain.labels_of(cluster)
+            self.flying.update((label, labels[label]) for label in self._domains if label in labels)
+        self.in_flight[cluster] = group
+        self._keep_apart(cluster)
+
+    def _keep_apart(self, cluster: str) -> None:
+        for shared in self.shares(cluster):
+            self.apart.setdefault(shared, set()).add(cluster)
+
+    def shares(self, cluster: str) -> tuple[tuple[str, str], ...]:
+        """Return the never-together sets that the cluster belongs to, as label and value."""
+        labels = self.terrain.labels_of(cluster)
+        never = self.snapshot.declaration.limits.never_together
+        return tuple((label, labels[label]) for label in never if label in labels)
 
     def in_flight_count(self, group: str | None = None) -> int:
         """Return how many clusters are in flight, over the fleet or for one group."""
@@ -53,12 +112,12 @@ class Draft:
             return len(self.in_flight)
         return sum(each == group for each in self.in_flight.values())
 
-    def take_slot(self, group: str, cluster: str) -> None:
-        """Count one more cluster in flight."""
-        self.in_flight[cluster] = group
-
     def _drift(self, group: ClusterGroup) -> Drift:
-        return drift_of(self.membership.groups.get(group.name, ()), self.clusters, group.target)
+        return drift_of(self.members(group.name), self.clusters, group.target)
+
+    def members(self, group: str) -> tuple[str, ...]:
+        """Return the live clusters that the group alone claims, in the order of their names."""
+        return self.membership.groups.get(group, ())
 
     def add(self, entry: Entry) -> None:
         """Decide ``entry``."""
@@ -78,10 +137,19 @@ class Draft:
         """Return the cluster's name for people."""
         return self.membership.short.get(cluster, cluster)
 
-    def running(self, group: str, kind: RolloutKind = RolloutKind.SOFTWARE) -> RolloutRecord | None:
-        """Return the group's running rollout of this kind, or None."""
+    def hop_of(self, group: ClusterGroup, reading: Reading) -> Hop | DeadEnd:
+        """Return the first move on the cluster's way to the group's release; worked out once per position."""
+        key = (group.name, Position.of(reading))
+        if key not in self._hops:
+            declared, floor = group.metadata_version, self.catalog.metadata_floor_for_4x
+            may = declared is Finalize.AUTO or (isinstance(declared, MetadataVersion) and declared >= floor)
+            self._hops[key] = next_hop(key[1], group.target, self.catalog, group.accept_risks, may_finalize=may)
+        return self._hops[key]
+
+    def running(self, group: str, *, finalizing: bool = False) -> RolloutRecord | None:
+        """Return the group's running rollout to its release, or its running finalization; None without one."""
         for rollout in self.recall.rollouts.values():
-            if rollout.outcome is None and rollout.group == group and rollout.kind is kind:
+            if rollout.outcome is None and rollout.group == group and (rollout.way is Way.FINALIZE) is finalizing:
                 return rollout
         return None
 
@@ -102,6 +170,20 @@ class Draft:
         group = self.groups.get(scope)
         acknowledged = max(group.acknowledge, default=0) if group is not None and scope != FLEET else 0
         return max(self.recall.highest_number.get(scope, 0), acknowledged) + 1
+
+    def holds_in_git(self, group: ClusterGroup, cluster: str) -> tuple[ClusterHold, ...]:
+        """Return the group's declared holds of this cluster that are in force."""
+        return tuple(
+            hold
+            for hold in group.holds
+            if hold.cluster in (cluster, last_part(cluster)) and (hold.until is None or self.now < hold.until)
+        )
+
+
+def _passed_gates(snapshot: Snapshot) -> Mapping[tuple[str, str], int]:
+    """Return in how many consecutive cycles each external gate passed, this one included."""
+    before = snapshot.memory.gates
+    return {key: before.get(key, 0) + 1 for key, reading in snapshot.observation.gates.items() if reading.passed}
 
 
 def _unlisted(observation: Observation) -> tuple[str, ...]:

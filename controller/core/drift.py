@@ -1,10 +1,10 @@
-"""How the live clusters of one group stand to its target."""
+"""How the live clusters of one group stand to a target."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from controller.model.observation import ObservedCluster, Reading, Unknown
-from controller.model.versions import KafkaVersion
+from controller.model.observation import ObservedCluster, Reading, Severity, Unknown
+from controller.model.versions import KafkaVersion, MetadataVersion, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Drift:
     above: tuple[str, ...]
     unknown: tuple[str, ...]
     sick: tuple[str, ...] = ()
-    """Of those on target: settled, read in full and unhealthy."""
+    """Those of any kind in which something is wrong that a roll under way does not explain."""
 
     @property
     def of(self) -> int:
@@ -24,17 +24,27 @@ class Drift:
         return self.on_target + len(self.below) + len(self.above) + len(self.unknown)
 
 
-def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], target: KafkaVersion) -> Drift:
-    """Compare what each of ``names`` runs with ``target``; a half-rolled cluster is below it."""
-    on_target, below, above, unknown, sick = 0, [], [], [], []
+def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], target: Target) -> Drift:
+    """Compare what each of ``names`` runs with ``target``; a half-rolled cluster is below it.
+
+    A KRaft cluster whose metadata.version could not be told is unknown where the target is a level.
+    """
+    on_target = 0
+    below: list[str] = []
+    above: list[str] = []
+    unknown: list[str] = []
+    sick: list[str] = []
     for name in names:
         reading = clusters[name].reading
         if isinstance(reading, Unknown):
             unknown.append(name)
-        elif runs(reading, target):
+            continue
+        if reading.findings and is_sick(reading):
+            sick.append(name)
+        if runs(reading, target):
             on_target += 1
-            if reading.settled and not reading.healthy:
-                sick.append(name)
+        elif isinstance(target, MetadataVersion):
+            (unknown if reading.metadata_version is None else below).append(name)
         elif reading.release < target:
             below.append(name)
         else:
@@ -42,10 +52,41 @@ def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], targ
     return Drift(on_target, tuple(below), tuple(above), tuple(unknown), tuple(sick))
 
 
-def runs(reading: Reading, target: object) -> bool:
-    """Tell whether every node of the cluster runs ``target``.
+def runs(reading: Reading, target: Target) -> bool:
+    """Tell whether every node of the cluster runs ``target``, or its finalized level is at least that.
 
-    Identity is asked first: releases are read through a cache, so equal ones mostly are the same value.
+    Identity is asked first: releases are read through a cache, so equal ones mostly are the same value. A ZooKeeper
+    cluster has no level to raise.
     """
-    lowest, highest = reading.release, reading.highest
-    return (lowest is target or lowest == target) and (highest is target or highest == target)
+    if isinstance(target, KafkaVersion):
+        lowest, highest = reading.release, reading.highest
+        return (lowest is target or lowest == target) and (highest is target or highest == target)
+    return reading.zookeeper or (reading.metadata_version is not None and reading.metadata_version >= target)
+
+
+def asks_for(reading: Reading, target: Target) -> bool:
+    """Tell whether the cluster's resource asks for ``target``, whoever wrote it."""
+    wanted = reading.wanted if isinstance(target, KafkaVersion) else reading.wanted_metadata
+    return wanted == target
+
+
+def is_well(reading: Reading) -> bool:
+    """Tell whether the cluster is settled and healthy."""
+    return reading.settled and reading.healthy
+
+
+def is_sick(reading: Reading) -> bool:
+    """Tell whether something is wrong that a roll under way does not explain."""
+    return any(
+        finding.severity is Severity.BLOCK or (finding.severity is Severity.WAIT and reading.settled)
+        for finding in reading.findings
+    )
+
+
+def describe(reading: Reading) -> str:
+    """Say in a few words what a cluster shows that is not as it should be."""
+    parts = [finding.detail for finding in reading.findings if finding.severity is not Severity.WARN]
+    if not reading.settled:
+        parts.insert(0, f"still changing{f' ({reading.progress})' if reading.progress else ''}")
+    running = f"{reading.release}" if reading.release == reading.highest else f"{reading.release} to {reading.highest}"
+    return "; ".join([f"runs {running}", *parts[:3]])

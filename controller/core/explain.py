@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 from controller.core.admission import Turn
 from controller.core.draft import Draft
+from controller.core.drift import Drift
 from controller.core.questions import previous_wave
 from controller.model import entries as e
 from controller.model.declaration import ClusterGroup
-from controller.model.durations import format_moment
-from controller.model.history import Outcome, RolloutRecord, StopKind
+from controller.model.durations import counted, format_moment
+from controller.model.history import Outcome, RolloutKind, RolloutRecord, StopKind
 from controller.model.names import last_part
 from controller.model.outbox import CommitStatus, StatusState, ThreadHead, ThreadReply
 from controller.model.plan import GroupView, WaveView
 from controller.model.snapshot import Standing
 from controller.model.verdict import Hold, HoldReason
+from controller.model.versions import Target
 
 CONTEXT = "wavefleet"
 STATUS_LENGTH_MAX = 140
@@ -44,11 +46,22 @@ NEEDS_PERSON = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """Everything that was judged of one group in this cycle."""
+class Subject:
+    """What a view speaks of: a group on its way to its release, or to its metadata.version."""
 
     group: ClusterGroup
+    kind: RolloutKind
+    target: Target
+    drift: Drift
     rollout: RolloutRecord | None
+    """The running one, else the last one to the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Everything that was judged of a subject in this cycle."""
+
+    subject: Subject
     turn: Turn | None
     waves: Sequence[WaveView]
     holds: Sequence[Hold]
@@ -56,22 +69,25 @@ class Judgement:
 
 
 def sentence_of(draft: Draft, judgement: Judgement) -> str:
-    """Return the group's one sentence of this cycle."""
-    group, rollout = judgement.group, judgement.rollout
-    head = f"{group.name} → {group.target}: "
+    """Return the subject's one sentence of this cycle."""
+    subject = judgement.subject
+    rollout = subject.rollout
+    head = f"{subject.group.name} → {subject.target}"
     if rollout is not None and rollout.is_running:
-        return head + _running(draft, group, rollout, judgement.turn, judgement.waves)
-    return head + _resting(draft, group, rollout, judgement.holds, judgement.state)
+        via = f" via {rollout.target}" if rollout.target != subject.target else ""
+        return f"{head}{via}: " + _running(draft, rollout, judgement)
+    return f"{head}: " + _resting(draft, judgement)
 
 
-def _resting(
-    draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, holds: Sequence[Hold], state: StatusState
-) -> str:
-    drift = draft.drifts[group.name]
+def _resting(draft: Draft, judgement: Judgement) -> str:
+    subject, holds, state = judgement.subject, judgement.holds, judgement.state
+    rollout, drift = subject.rollout, subject.drift
     if drift.of == 0:
         return "selects no live cluster" + (f"; {_hold(holds[0], draft)}" if holds else "")
+    if subject.kind is RolloutKind.METADATA and rollout is None:
+        return f"{drift.on_target} of {counted(drift.of)} finalized" + _waits(holds, draft)
     if rollout is not None and rollout.outcome is Outcome.FAILED and state is StatusState.FAILURE:
-        stopped = [draft.short(stop.cluster or "") for stop in draft.open_stops(group.name)]
+        stopped = [draft.short(stop.cluster or "") for stop in draft.open_stops(subject.group.name)]
         return f"ended with {len(stopped)} quarantined: {_names(stopped)}"
     if state is StatusState.SUCCESS:
         soaked = rollout is not None and rollout.outcome is Outcome.CONVERGED and rollout.clusters
@@ -81,21 +97,20 @@ def _resting(
     return rest + (f"; {_hold(holds[0], draft)}" if holds else f", {len(drift.unknown)} unknown{unread}")
 
 
-def _running(
-    draft: Draft, group: ClusterGroup, rollout: RolloutRecord, turn: Turn | None, waves: Sequence[WaveView]
-) -> str:
+def _running(draft: Draft, rollout: RolloutRecord, judgement: Judgement) -> str:
+    group, waves = judgement.subject.group, judgement.waves
     previous = previous_wave(draft, group, rollout)
     admitted = [wave for wave in waves if wave.admitted]
     if not admitted:
         text = f"wave 1/{len(waves)} {waves[0].name if waves else ''} not started"
     else:
         wave = admitted[-1]
-        in_flight = draft.in_flight_count(group.name)
+        in_flight = sum(draft.in_flight.get(name) == group.name for name in rollout.clusters)
         text = f"wave {wave.number}/{len(waves)} {wave.name}, {wave.done} of {counted(len(wave.clusters))} done"
         text += f", {in_flight} in flight" if in_flight else ""
         text += ", soaked" if wave.has_soaked else ""
         text += ", soaking" if previous is not None and previous.has_begun and not wave.has_soaked else ""
-    return text + _next(draft, turn, under_way=bool(admitted))
+    return text + _next(draft, judgement.turn, under_way=bool(admitted))
 
 
 def _next(draft: Draft, turn: Turn | None, *, under_way: bool) -> str:
@@ -110,6 +125,11 @@ def _next(draft: Draft, turn: Turn | None, *, under_way: bool) -> str:
         for hold in turn.holds or turn.candidates.holds
         if not (busy and hold.reason in (HoldReason.WAVE_UNDER_WAY, HoldReason.LIMIT_REACHED))
     ]
+    return _waits(holds, draft)
+
+
+def _waits(holds: Sequence[Hold], draft: Draft) -> str:
+    """Say what ``holds`` wait for: what only an event can lift, else the latest of their times."""
     if not holds:
         return ""
     timed = [hold for hold in holds if hold.recheck_at is not None]
@@ -125,6 +145,7 @@ def _next(draft: Draft, turn: Turn | None, *, under_way: bool) -> str:
 _WAITING_FOR = {
     HoldReason.SOAKING: "soak",
     HoldReason.OUTSIDE_WINDOW: "window",
+    HoldReason.WINDOW_TOO_SHORT: "window",
     HoldReason.FROZEN: "freeze",
     HoldReason.CLUSTER_HELD: "hold",
     HoldReason.WRITE_REFUSED: "another try",
@@ -134,11 +155,6 @@ _WAITING_FOR = {
 def _hold(hold: Hold, draft: Draft) -> str:
     of = f" {draft.short(hold.cluster)}" if hold.cluster else ""
     return f"held{of} ({hold.reason}): {hold.detail}"
-
-
-def counted(clusters: int) -> str:
-    """Return ``1 cluster``, ``2 clusters``."""
-    return f"{clusters} cluster{'' if clusters == 1 else 's'}"
 
 
 def _names(names: Sequence[str]) -> str:
@@ -156,9 +172,10 @@ def statuses_of(
 ) -> tuple[CommitStatus, ...]:
     """Return every commit status as it should stand now."""
     note = "observe mode: " if observe_only else ""
-    statuses = [config_status(standing, len(views)), _fleet_status(standing, views, fleet, note)]
+    ways = [view for view in views if view.kind is RolloutKind.SOFTWARE]
+    statuses = [config_status(standing, len(ways)), _fleet_status(standing, ways, fleet, note)]
     for view in views:
-        context = f"{CONTEXT}/{view.name}"
+        context = f"{CONTEXT}/{view.context}"
         description = cut(note + view.sentence)
         statuses.append(CommitStatus(view.revision, context, view.state, description))
         if view.state is not StatusState.SUCCESS and view.revision != standing.head:
@@ -235,6 +252,8 @@ def _news(entry: e.Entry) -> str:
         case e.WaveAdmitted():
             names = _names([last_part(name) for name in entry.clusters])
             text = f"wave {entry.wave} {entry.name} admitted, {counted(len(entry.clusters))}: {names}"
+        case e.ClusterReturned():
+            text = f"{last_part(entry.cluster)} is back where it came from"
         case e.WaveSoaked():
             text = f"wave {entry.wave} has soaked"
         case e.ClusterFailed():
@@ -286,4 +305,5 @@ def closing_statuses(entry: e.Entry) -> Iterator[CommitStatus]:
     """Yield the commit status that closes a superseded or withdrawn rollout's revision."""
     if isinstance(entry, e.RolloutEnded) and entry.outcome in (Outcome.SUPERSEDED, Outcome.WITHDRAWN):
         description = cut(f"{entry.group} → {entry.target}: {entry.outcome}: {entry.detail}")
-        yield CommitStatus(entry.revision, f"{CONTEXT}/{entry.group}", StatusState.ERROR, description)
+        context = entry.group if entry.kind is RolloutKind.SOFTWARE else f"{entry.group}/metadata"
+        yield CommitStatus(entry.revision, f"{CONTEXT}/{context}", StatusState.ERROR, description)

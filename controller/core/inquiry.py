@@ -3,26 +3,29 @@
 Asks the gates as the cycle does, every one of them, and for the wave that the cluster is in or would go in.
 """
 
+from collections.abc import Iterator
+
 from controller.core.admission import admit
 from controller.core.draft import Draft
-from controller.core.drift import runs
+from controller.core.drift import describe, runs
 from controller.core.gates.health import health
 from controller.core.gates.observation import observation
 from controller.core.plan import judge
-from controller.core.progress import describe
 from controller.core.questions import cluster_answers, fleet_answers, group_answers, refill_answer, wave_answers
 from controller.core.views import views_of
 from controller.core.waves import definition_of, waves_to_come
 from controller.model.declaration import ClusterGroup, Wave
 from controller.model.durations import format_moment
-from controller.model.history import ClusterRecord, ClusterState, RolloutRecord
+from controller.model.history import ClusterRecord, ClusterState, RolloutKind, RolloutRecord, Way
 from controller.model.names import last_part
 from controller.model.observation import Reading
 from controller.model.plan import Explanation
 from controller.model.snapshot import Snapshot
 from controller.model.verdict import Answer
+from controller.model.versions import MetadataVersion, Target
 
 _NEED_TARGET = ("hop", "operator")
+_UNDER_WAY = (ClusterState.STARTED, ClusterState.DOWNGRADING)
 
 
 def matching(snapshot: Snapshot, name: str) -> tuple[str, ...]:
@@ -40,36 +43,53 @@ def explain_cluster(snapshot: Snapshot, cluster: str) -> Explanation:
     group = draft.groups.get(draft.membership.owner.get(cluster, ""))
     if group is None:
         return _unclaimed(draft, cluster)
-    rollout = draft.running(group.name)
-    record = None if rollout is None else rollout.clusters.get(cluster)
-    wave = None if rollout is None else _wave_of(rollout, group, cluster)
-    answers = [*fleet_answers(draft), *group_answers(draft, group)]
+    rollout = _rollout_of(draft, group, cluster)
     reading = draft.reading(cluster)
-    if isinstance(reading, Reading) and runs(reading, group.target):
+    target: Target = group.target if rollout is None else rollout.target
+    record = None if rollout is None else rollout.clusters.get(cluster)
+    if isinstance(reading, Reading) and runs(reading, target):
         return _on_target(draft, group, cluster, record)
-    if rollout is not None and record is not None and record.state is ClusterState.STARTED:
+    if rollout is not None and record is not None and record.state in _UNDER_WAY:
         return _under_way(draft, group, rollout, cluster)
-    if rollout is not None and wave is not None:
-        admitted = record is not None and record.wave is not None
-        ask = (
-            (refill_answer(draft, group, rollout, wave[1]),)
-            if admitted
-            else wave_answers(draft, group, rollout, wave[1])
-        )
-        answers.extend(ask)
-    answers.extend(cluster_answers(draft, group, rollout, cluster))
-    sentence = next(view.sentence for view in views_of(draft, admit(draft)) if view.name == group.name)
+    kind = RolloutKind.METADATA if isinstance(target, MetadataVersion) else RolloutKind.SOFTWARE
+    views = views_of(draft, admit(draft))
     return Explanation(
         cluster=cluster,
         group=group.name,
-        target=group.target,
+        target=target,
         place=group.target_place,
         state=None if record is None else record.state,
-        wave="" if wave is None else wave[0],
+        wave=_wave_name(draft, group, rollout, cluster),
         reading=reading,
-        answers=tuple(answers),
-        sentence=sentence,
+        answers=tuple(_answers(draft, group, rollout, cluster)),
+        sentence=next(view.sentence for view in views if view.name == group.name and view.kind is kind),
     )
+
+
+def _rollout_of(draft: Draft, group: ClusterGroup, cluster: str) -> RolloutRecord | None:
+    """Return the rollout that the cluster is in or waits for: its finalization once it runs its release."""
+    reading, finalization = draft.reading(cluster), draft.running(group.name, finalizing=True)
+    arrived = isinstance(reading, Reading) and runs(reading, group.target)
+    if arrived and finalization is not None and cluster in finalization.clusters:
+        return finalization
+    return draft.running(group.name)
+
+
+def _answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, cluster: str) -> Iterator[Answer]:
+    yield from fleet_answers(draft, downwards=rollout is not None and rollout.way is Way.DOWN)
+    yield from group_answers(draft, group, rollout)
+    wave = None if rollout is None else _wave_of(draft, rollout, group, cluster)
+    if rollout is not None and wave is not None:
+        if rollout.clusters[cluster].wave is not None:
+            yield refill_answer(draft, group, rollout, wave[1])
+        else:
+            yield from wave_answers(draft, group, rollout, wave[1])
+    yield from cluster_answers(draft, group, rollout, cluster)
+
+
+def _wave_name(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, cluster: str) -> str:
+    wave = None if rollout is None else _wave_of(draft, rollout, group, cluster)
+    return "" if wave is None else wave[0]
 
 
 def _on_target(draft: Draft, group: ClusterGroup, cluster: str, record: ClusterRecord | None) -> Explanation:
@@ -107,7 +127,7 @@ def _under_way(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, cluste
         wave=wave,
         reading=reading,
         answers=(Answer("observation", observation(reading)),),
-        sentence=f"it was started {began} and has until {ends} to be healthy on {group.target}{seen}",
+        sentence=f"it was started {began} and has until {ends} to be healthy on {record.aim or rollout.target}{seen}",
     )
 
 
@@ -129,13 +149,13 @@ def _claimed_twice(draft: Draft, cluster: str, groups: tuple[str, ...]) -> Expla
     return Explanation(cluster, None, None, None, None, "", draft.reading(cluster), answers, sentence)
 
 
-def _wave_of(rollout: RolloutRecord, group: ClusterGroup, cluster: str) -> tuple[str, Wave] | None:
+def _wave_of(draft: Draft, rollout: RolloutRecord, group: ClusterGroup, cluster: str) -> tuple[str, Wave] | None:
     """Return name and rules of the wave that the cluster is in, or would go in now."""
     record = rollout.clusters.get(cluster)
     if record is None:
         return None
     for wave in rollout.waves:
         if wave.number == record.wave:
-            return wave.name, definition_of(wave, group)
-    coming = waves_to_come(rollout, group)
+            return wave.name, definition_of(wave, rollout, group)
+    coming = waves_to_come(rollout, group, draft.terrain)
     return next(((name, definition) for name, definition, names in coming if cluster in names), None)

@@ -14,6 +14,7 @@ from controller.core.progress import observe_progress
 from controller.core.questions import fleet_answers, holds_of, note_order
 from controller.core.rollouts import end_rollouts, follow_declaration
 from controller.core.soak import credit_soaks
+from controller.core.steps import note_reached
 from controller.core.stops import judge_failures, take_acknowledgements, take_requests
 from controller.core.views import judged, views_of
 from controller.model.entries import ClusterStarted, WaveAdmitted
@@ -21,6 +22,7 @@ from controller.model.history import ClusterState
 from controller.model.memory import Memory
 from controller.model.plan import Plan
 from controller.model.snapshot import Snapshot
+from controller.model.verdict import HoldReason
 
 _READ_IN_FULL = (ClusterState.STARTED, ClusterState.CONVERGED, ClusterState.SOAKED, ClusterState.DOWNGRADING)
 
@@ -43,6 +45,7 @@ def judge(snapshot: Snapshot) -> Draft:
     credit_soaks(draft)
     end_rollouts(draft)
     draft.count_slots()
+    note_reached(draft)
     note_order(draft)
     return draft
 
@@ -61,10 +64,15 @@ def _finish(draft: Draft, admission: Admission) -> Plan:
         groups=views,
         statuses=statuses_of(snapshot.standing, views, fleet, observe_only=snapshot.observe_only),
         threads=threads_of(views, observe_only=snapshot.observe_only),
-        memory=Memory(draft.samples, draft.soaks, snapshot.observation.clusters, draft.membership.ids),
+        memory=Memory(
+            draft.samples, draft.soaks, snapshot.observation.clusters, draft.passed_gates, draft.membership.ids
+        ),
         holds=fleet,
         unclaimed=draft.membership.unclaimed,
         watch=_watch(draft, admission),
+        ask=frozenset(
+            turn.group.name for turn in admission.turns.values() if turn.group.gates and turn.candidates.able
+        ),
         short=draft.membership.short,
     )
     _check(draft, plan)
@@ -89,7 +97,8 @@ def _check(draft: Draft, plan: Plan) -> None:
     assert len(admitted) <= 1, admitted
     assert [entry.cluster for entry in started] == [start.cluster for start in plan.starts], plan.starts
     assert len({start.cluster for start in plan.starts}) == len(plan.starts), plan.starts
-    assert not (plan.starts and plan.holds), (plan.starts, plan.holds)
+    stopping = [hold for hold in plan.holds if hold.reason is not HoldReason.BREAKER_OPEN]
+    assert not (plan.starts and stopping), (plan.starts, plan.holds)
     assert not (plan.starts and draft.snapshot.observe_only), plan.starts
     limit = draft.snapshot.declaration.limits.clusters_in_flight
     assert not plan.starts or len(draft.in_flight) <= limit, (len(draft.in_flight), limit)

@@ -8,11 +8,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from controller.core.draft import Draft
-from controller.core.drift import runs
+from controller.core.drift import asks_for, describe, is_sick, is_well, runs
+from controller.core.stops import quarantine
 from controller.model.durations import format_duration
 from controller.model.entries import (
     ClusterConverged,
     ClusterFailed,
+    ClusterReturned,
     Entry,
     SlotFreed,
     StartAccepted,
@@ -20,7 +22,8 @@ from controller.model.entries import (
 )
 from controller.model.history import ClusterRecord, ClusterState, RolloutRecord
 from controller.model.memory import Samples
-from controller.model.observation import Reading, Severity
+from controller.model.observation import Reading
+from controller.model.versions import Target
 
 _ORPHAN_SAMPLES = 3
 _ORPHAN_DEADLINE = timedelta(hours=3)
@@ -43,8 +46,8 @@ def _late_write(draft: Draft, rollout: RolloutRecord, name: str, record: Cluster
     """See whether a write that was given up as untaken was taken after all."""
     if record.started_at is None or not rollout.is_running:
         return None
-    reading = draft.reading(name)
-    if isinstance(reading, Reading) and reading.wanted == rollout.target and not runs(reading, rollout.target):
+    reading, target = draft.reading(name), rollout.target
+    if isinstance(reading, Reading) and asks_for(reading, target) and not runs(reading, target):
         return StartAccepted(rollout.id, name)
     return None
 
@@ -56,7 +59,7 @@ def _judge(draft: Draft, rollout: RolloutRecord, name: str, record: ClusterRecor
         draft.samples[name] = replace(samples, healthy=0)
         return None
     match record.state:
-        case ClusterState.STARTED:
+        case ClusterState.STARTED | ClusterState.DOWNGRADING:
             return _judge_started(draft, rollout, name, reading)
         case ClusterState.CONVERGED | ClusterState.SOAKED if rollout.is_running:
             return _judge_converged(draft, rollout, name, reading)
@@ -68,19 +71,31 @@ def _judge(draft: Draft, rollout: RolloutRecord, name: str, record: ClusterRecor
 
 def _judge_started(draft: Draft, rollout: RolloutRecord, name: str, reading: Reading) -> Entry | None:
     record = rollout.clusters[name]
-    if not record.accepted and reading.wanted == rollout.target:
+    aim = rollout.target if record.aim is None else record.aim
+    if not record.accepted and asks_for(reading, aim):
         draft.add(StartAccepted(rollout.id, name))
     elif not record.accepted:
         return _withdraw(draft, rollout, name, record)
     if reading.refused is not None:
         return ClusterFailed(rollout.id, rollout.group, name, f"its operator refused: {reading.refused}")
-    if runs(reading, rollout.target) and is_well(reading):
+    if runs(reading, aim) and is_well(reading):
         healthy = draft.sampled(name).healthy + 1
         if healthy >= _samples(draft, rollout):
-            return ClusterConverged(rollout.id, name)  # a next start, even in this cycle, counts anew
+            return _arrived(draft, rollout, name, record)  # a next start, even in this cycle, counts anew
         draft.samples[name] = Samples(healthy=healthy)
         return None
-    return _judge_deadline(draft, rollout, name, reading)
+    return _judge_deadline(draft, rollout, name, reading, aim)
+
+
+def _arrived(draft: Draft, rollout: RolloutRecord, name: str, record: ClusterRecord) -> Entry | None:
+    """Tell what a cluster is that reached what it was started for; one that failed and is back waits for a person."""
+    if record.state is ClusterState.STARTED:
+        return ClusterConverged(rollout.id, name)
+    if not record.cause:
+        return ClusterReturned(rollout.id, name)
+    draft.add(SlotFreed(rollout.id, name))
+    quarantine(draft, rollout, name)
+    return None
 
 
 def _withdraw(draft: Draft, rollout: RolloutRecord, name: str, record: ClusterRecord) -> Entry | None:
@@ -91,16 +106,14 @@ def _withdraw(draft: Draft, rollout: RolloutRecord, name: str, record: ClusterRe
     return StartWithdrawn(rollout.id, name)
 
 
-def _judge_deadline(draft: Draft, rollout: RolloutRecord, name: str, reading: Reading) -> Entry | None:
+def _judge_deadline(draft: Draft, rollout: RolloutRecord, name: str, reading: Reading, aim: Target) -> Entry | None:
     record = rollout.clusters[name]
     assert record.started_at is not None, (name, record)
     deadline = _deadline(draft, rollout)
     if draft.now < record.started_at + deadline:
         return None
-    seen = describe(reading)
-    return ClusterFailed(
-        rollout.id, rollout.group, name, f"not healthy on {rollout.target} after {format_duration(deadline)}: {seen}"
-    )
+    cause = f"not healthy on {aim} after {format_duration(deadline)}: {describe(reading)}"
+    return ClusterFailed(rollout.id, rollout.group, name, cause)
 
 
 def _judge_converged(draft: Draft, rollout: RolloutRecord, name: str, reading: Reading) -> Entry | None:
@@ -113,28 +126,6 @@ def _judge_converged(draft: Draft, rollout: RolloutRecord, name: str, reading: R
     return ClusterFailed(
         rollout.id, rollout.group, name, f"unhealthy after it converged on {rollout.target}: {describe(reading)}"
     )
-
-
-def is_well(reading: Reading) -> bool:
-    """Tell whether the cluster is settled and healthy."""
-    return reading.settled and reading.healthy
-
-
-def is_sick(reading: Reading) -> bool:
-    """Tell whether something is wrong that a roll under way does not explain."""
-    return any(
-        finding.severity is Severity.BLOCK or (finding.severity is Severity.WAIT and reading.settled)
-        for finding in reading.findings
-    )
-
-
-def describe(reading: Reading) -> str:
-    """Say in a few words what a cluster shows that is not as it should be."""
-    parts = [finding.detail for finding in reading.findings if finding.severity is not Severity.WARN]
-    if not reading.settled:
-        parts.insert(0, f"still changing{f' ({reading.progress})' if reading.progress else ''}")
-    running = f"{reading.release}" if reading.release == reading.highest else f"{reading.release} to {reading.highest}"
-    return "; ".join([f"runs {running}", *parts[:3]])
 
 
 def _samples(draft: Draft, rollout: RolloutRecord) -> int:

@@ -9,13 +9,17 @@ from datetime import timedelta
 
 from controller.core import calendar, hops
 from controller.core.draft import Draft
+from controller.core.drift import drift_of
 from controller.core.gates.approval import approval
+from controller.core.gates.breaker import breaker
+from controller.core.gates.external import external
 from controller.core.gates.freeze import freeze
 from controller.core.gates.halt import fleet_halt, group_halt
 from controller.core.gates.health import health
 from controller.core.gates.held import held
 from controller.core.gates.hop import hop
 from controller.core.gates.identity import belonging, identity
+from controller.core.gates.limits import domains
 from controller.core.gates.observation import observation
 from controller.core.gates.operator import operator, refusal
 from controller.core.gates.order import Predecessor, order
@@ -25,20 +29,26 @@ from controller.core.gates.settled import settled
 from controller.core.gates.soak import PreviousWave, soak
 from controller.core.gates.stopped import stopped
 from controller.core.gates.suspect import suspect
-from controller.core.gates.window import window
-from controller.core.soak import has_begun
-from controller.core.waves import definition_of
-from controller.model.declaration import ClusterGroup, ClusterHold, Wave
+from controller.core.gates.together import together
+from controller.core.gates.whole import whole
+from controller.core.gates.window import room, window
+from controller.core.soak import has_begun, soak_of
+from controller.core.steps import expected_duration, finalizes_at, has_failed, level_of, not_whole
+from controller.core.urgency import expedited
+from controller.model.declaration import ClusterGroup, Wave
+from controller.model.durations import format_moment
 from controller.model.entries import OrderPassed
-from controller.model.history import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind
-from controller.model.names import last_part
+from controller.model.history import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind, Way
 from controller.model.observation import Reading
 from controller.model.requests import FLEET
 from controller.model.verdict import Answer, Hold, HoldReason, Verdict
-from controller.model.versions import KafkaVersion
+from controller.model.versions import KafkaVersion, MetadataVersion, Target
 
 RETRY_INTERVALS = 5
 """Poll intervals after which a refused write is tried again."""
+DURATION_DEFAULT = timedelta(minutes=30)
+"""How long one cluster's upgrade is expected to take before any was recorded."""
+BREAKER = "breaker"
 
 _REACHED = (ClusterState.CONVERGED, ClusterState.SOAKED)
 
@@ -48,40 +58,82 @@ def holds_of(answers: tuple[Answer, ...]) -> tuple[Hold, ...]:
     return tuple(answer.verdict for answer in answers if isinstance(answer.verdict, Hold))
 
 
-def fleet_answers(draft: Draft) -> tuple[Answer, ...]:
-    """Ask what concerns the whole fleet."""
+def fleet_answers(draft: Draft, *, downwards: bool = False) -> tuple[Answer, ...]:
+    """Ask what concerns the whole fleet; the breaker does not stop what goes ``downwards``."""
     snapshot = draft.snapshot
     halts = tuple(draft.open_stops(FLEET, StopKind.HALT))
-    return (
+    answers = (
         Answer("revision", revision(snapshot.standing, draft.now, snapshot.stale_after)),
         Answer("fleet halt", fleet_halt(declared=snapshot.declaration.halted, halts=halts)),
     )
+    if downwards:
+        return answers
+    percent = snapshot.declaration.limits.unavailable_percent
+    return (*answers, Answer(BREAKER, breaker(draft.unavailable, draft.claimed, percent)))
 
 
-def group_answers(draft: Draft, group: ClusterGroup) -> tuple[Answer, ...]:
-    """Ask what concerns every start of the group."""
-    now, declaration = draft.now, draft.snapshot.declaration
+def group_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None) -> tuple[Answer, ...]:
+    """Ask what concerns every start of the group in ``rollout``; without one, on its way to its release."""
+    target: Target = group.target if rollout is None else rollout.target
+    way = Way.FORWARD if rollout is None else rollout.way
+    answers = [halt_answer(draft, group), *_target_answers(draft, group, target), *time_answers(draft, group, rollout)]
+    if way is not Way.DOWN:
+        answers.append(Answer("group order", order(target, _predecessors(draft, group, target, way))))
+        answers.extend(_external(draft, group))
+    if way is Way.FINALIZE:
+        answers.append(whole_answer(draft, group))
+    return tuple(answers)
+
+
+def _target_answers(draft: Draft, group: ClusterGroup, target: Target) -> Iterator[Answer]:
     others = [
         stop
         for stop in draft.recall.stops.values()
         if stop.scope != group.name and stop.kind is StopKind.HALT and stop.acknowledged_at is None
     ]
-    is_open = calendar.is_open(group.windows, now)
-    opens_at = None if is_open else calendar.next_opening(group.windows, now)
-    return (
-        halt_answer(draft, group),
-        Answer("release suspect", suspect(group.target, others, group.accept_risks)),
-        Answer("release", release(group.target, declaration.catalog, group.accept_risks)),
-        Answer("freeze", freeze(calendar.freezes_over(declaration.freezes, group.name, now), now)),
+    yield Answer("release suspect", suspect(target, others, group.accept_risks))
+    if isinstance(target, KafkaVersion):
+        yield Answer("release", release(target, draft.catalog, group.accept_risks))
+
+
+def time_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None) -> tuple[Answer, ...]:
+    """Ask whether this is a time in which the group may be touched, and long enough."""
+    now = draft.now
+    urgent = expedited(draft, group, rollout)
+    freezes = calendar.freezes_over(draft.snapshot.declaration.freezes, group.name, now)
+    if any(each.ignore_freezes for each in urgent):
+        freezes = ()
+    windows = () if any(each.ignore_windows for each in urgent) else group.windows
+    is_open = calendar.is_open(windows, now)
+    opens_at = None if is_open else calendar.next_opening(windows, now)
+    answers = (
+        Answer("freeze", freeze(freezes, now)),
         Answer("window", window(is_open=is_open, opens_at=opens_at, now=now)),
-        Answer("group order", order(group.target, _predecessors(draft, group))),
     )
+    if not windows or not is_open or rollout is None:
+        return answers
+    closes_at = calendar.closes_at(windows, now)
+    opens_again = None if closes_at is None else calendar.next_opening(windows, closes_at)
+    expected = expected_duration(draft, group, rollout, DURATION_DEFAULT)
+    return (*answers, Answer("room", room(closes_at, opens_again, expected, now)))
 
 
 def halt_answer(draft: Draft, group: ClusterGroup) -> Answer:
     """Ask whether the group is halted, which is told also where nothing of it waits to start."""
     halts = tuple(draft.open_stops(group.name, StopKind.HALT))
     return Answer("group halt", group_halt(group.name, declared=group.halted, halts=halts))
+
+
+def whole_answer(draft: Draft, group: ClusterGroup) -> Answer:
+    """Ask whether the whole group proved its release, so that its level may be finalized."""
+    return Answer("whole", whole(tuple(not_whole(draft, group)), finalizes_at(draft, group), draft.now))
+
+
+def _external(draft: Draft, group: ClusterGroup) -> Iterator[Answer]:
+    for gate in group.gates:
+        key = (group.name, gate.name)
+        verdict = external(gate, draft.snapshot.observation.gates.get(key), draft.passed_gates.get(key, 0))
+        yield Answer(gate.name, verdict)
 
 
 def wave_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: Wave) -> tuple[Answer, ...]:
@@ -108,53 +160,119 @@ def previous_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> 
         name=wave.name,
         has_soaked=wave.soaked_at is not None,
         has_begun=has_begun(rollout, wave),
+        is_paused=memory is not None and not memory.healthy,
         done=sum(state in _REACHED for state in states),
         of=len(states),
         soaked=wave.soaked if memory is None else memory.soaked,
-        soak=definition_of(wave, group).soak,
+        soak=soak_of(draft, group, rollout, wave),
     )
 
 
 def _others_in_flight(draft: Draft, rollout: RolloutRecord) -> int:
+    """Count what is in flight for an earlier target; on the way down, what failed is the reason to go."""
+    moving = (ClusterState.STARTED, ClusterState.DOWNGRADING)
     return sum(
-        len(other.in_flight)
+        record.holds_slot and (rollout.way is not Way.DOWN or record.state in moving)
         for other in draft.followed()
-        if other.id != rollout.id and other.group == rollout.group and other.kind is RolloutKind.SOFTWARE
+        if other.id != rollout.id and other.group == rollout.group
+        for record in other.clusters.values()
     )
 
 
 def cluster_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, name: str) -> tuple[Answer, ...]:
     """Ask every gate of one cluster; the later ones have an answer only where it could be read."""
+    down = rollout is not None and rollout.way is Way.DOWN
     reading = draft.reading(name)
+    stops = (stop for stop in _stops_of(draft, name) if not (down and stop.kind is StopKind.QUARANTINE))
     answers = [
         Answer("observation", observation(reading)),
-        Answer("held", held(git_holds(group, name), _annotation(reading), draft.now)),
-        Answer("stopped", stopped(_stops_of(draft, name))),
+        _held(draft, group, name),
+        Answer("stopped", stopped(stops)),
     ]
     if isinstance(reading, Reading):
-        answers.extend(_reading_answers(draft, group, name, reading))
+        answers.append(_identity(draft, group, name, reading))
+        if down:
+            answers.extend(_way_back(draft, name, reading, group.target, failed=has_failed(draft, group.name, name)))
+        else:
+            answers.extend(_quiet(draft, name, reading))
+            answers.extend(_way_on(draft, group, rollout, reading))
+    answers.append(Answer("never together", together(busy_twins(draft, name))))
     if rollout is not None and name in rollout.clusters:
         answers.append(Answer("refusal", _refusal(draft, rollout, name)))
     return tuple(answers)
 
 
-def _reading_answers(draft: Draft, group: ClusterGroup, name: str, reading: Reading) -> Iterator[Answer]:
-    membership, declaration = draft.membership, draft.snapshot.declaration
+def return_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, name: str) -> tuple[Answer, ...]:
+    """Ask what must be so before a cluster of a wave that broke the budget goes back to where it came from."""
+    record, reading = rollout.clusters[name], draft.reading(name)
+    answers = [Answer("observation", observation(reading)), _held(draft, group, name)]
+    if isinstance(reading, Reading) and isinstance(record.release_from, KafkaVersion):
+        failed = record.state is ClusterState.FAILED
+        answers.append(_identity(draft, group, name, reading))
+        answers.extend(_way_back(draft, name, reading, record.release_from, failed=failed))
+    answers.append(Answer("refusal", _refusal(draft, rollout, name)))
+    return tuple(answers)
+
+
+def _held(draft: Draft, group: ClusterGroup, name: str) -> Answer:
+    reading = draft.reading(name)
+    annotation = reading.held if isinstance(reading, Reading) else None
+    return Answer("held", held(draft.holds_in_git(group, name), annotation, draft.now))
+
+
+def _identity(draft: Draft, group: ClusterGroup, name: str, reading: Reading) -> Answer:
+    membership = draft.membership
     claimed_by = membership.claimed_twice.get(name, ())
     twice = name in membership.seen_twice
-    verdict = identity(reading, declaration.fleet, claimed_by, seen_twice=twice)
+    verdict = identity(reading, draft.snapshot.declaration.fleet, claimed_by, seen_twice=twice)
     if not isinstance(verdict, Hold) and not claimed_by:
         verdict = belonging(group.name, membership.owner.get(name))
-    yield Answer("identity", verdict)
+    return Answer("identity", verdict)
+
+
+def _quiet(draft: Draft, name: str, reading: Reading) -> Iterator[Answer]:
     yield Answer("settled", settled(reading, in_flight=name in draft.in_flight))
     yield Answer("health", health(reading))
-    if reading.release >= group.target:
-        yield Answer("hop", ahead_of_target(reading, group.target))
+
+
+def _way_on(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, reading: Reading) -> Iterator[Answer]:
+    target: Target = group.target if rollout is None else rollout.target
+    if isinstance(target, MetadataVersion):
+        row = draft.catalog.releases.get(reading.release)
+        served = None if row is None else row.metadata_version
+        serves = served is not None and served >= target
+        illegal = None if serves else f"it runs {reading.release}, which serves at most {served}, not {target}"
+        yield Answer("hop", hop(illegal, None, group.accept_risks))
+        return
+    if reading.release >= target:
+        yield Answer("hop", ahead_of_target(reading, target))
     else:
-        illegal = hops.illegal_hop(reading, group.target, declaration.catalog)
-        risk = hops.OLD_CLIENTS_RISK if hops.crosses_to_4x(reading, group.target) else None
+        illegal = hops.illegal_hop(hops.Position.of(reading), target, draft.catalog)
+        if illegal is not None and isinstance(way := draft.hop_of(group, reading), hops.DeadEnd):
+            illegal = way.why
+        risk = hops.OLD_CLIENTS_RISK if hops.crosses_to_4x(reading.release, target) else None
         yield Answer("hop", hop(illegal, risk, group.accept_risks))
-    yield Answer("operator", operator(group.target, reading.supported))
+    yield Answer("operator", operator(target, reading.supported))
+
+
+def _way_back(draft: Draft, name: str, reading: Reading, to: KafkaVersion, *, failed: bool) -> Iterator[Answer]:
+    """Ask about a way down; what failed need not be quiet first, since that is why it goes."""
+    if not failed:
+        yield from _quiet(draft, name, reading)
+    illegal = hops.illegal_return(hops.Position.of(reading), to, draft.catalog, _finalized(draft, name))
+    yield Answer("hop", hop(illegal, None, frozenset()))
+    yield Answer("operator", operator(to, reading.supported))
+
+
+def _finalized(draft: Draft, name: str) -> str:
+    """Say when this ledger last saw the cluster's metadata.version finalized."""
+    moments = [
+        record.converged_at
+        for rollout in draft.recall.rollouts.values()
+        if rollout.kind is RolloutKind.METADATA and (record := rollout.clusters.get(name)) is not None
+        if record.converged_at is not None
+    ]
+    return format_moment(max(moments), draft.now) if moments else "before this ledger saw it"
 
 
 def ahead_of_target(reading: Reading, target: KafkaVersion) -> Hold:
@@ -163,20 +281,22 @@ def ahead_of_target(reading: Reading, target: KafkaVersion) -> Hold:
     return Hold(HoldReason.AHEAD_OF_TARGET, detail)
 
 
-def git_holds(group: ClusterGroup, name: str) -> tuple[ClusterHold, ...]:
-    """Return the group's declared holds that name this cluster."""
-    if not group.holds:
-        return ()
-    return tuple(hold for hold in group.holds if hold.cluster in (name, last_part(name)))
+def busy_twins(draft: Draft, name: str) -> Iterator[tuple[str, str, str]]:
+    """Yield who of the cluster's never-together sets is in flight or soaking: label, value and short name."""
+    for label, value in draft.shares(name):
+        for other in sorted(draft.apart.get((label, value), ())):
+            if other != name:
+                yield label, value, draft.short(other)
 
 
-def is_held_in_git(draft: Draft, group: ClusterGroup, name: str) -> bool:
-    """Tell whether a declared hold of this cluster is in force."""
-    return any(hold.until is None or draft.now < hold.until for hold in git_holds(group, name))
-
-
-def _annotation(reading: object) -> str | None:
-    return reading.held if isinstance(reading, Reading) else None
+def domain_answer(draft: Draft, name: str) -> Verdict:
+    """Ask whether each failure domain of the cluster has room for it."""
+    labels = draft.terrain.labels_of(name)
+    return domains(
+        (limit.label, labels[limit.label], draft.flying[limit.label, labels[limit.label]], limit.clusters)
+        for limit in draft.snapshot.declaration.limits.per_domain
+        if limit.label in labels
+    )
 
 
 def _stops_of(draft: Draft, name: str) -> Iterator[Stop]:
@@ -189,31 +309,51 @@ def _refusal(draft: Draft, rollout: RolloutRecord, name: str) -> Verdict:
     return refusal(record.refusal, tried_at + RETRY_INTERVALS * draft.snapshot.poll_interval, draft.now)
 
 
-def _predecessors(draft: Draft, group: ClusterGroup) -> Iterator[Predecessor]:
+def _predecessors(draft: Draft, group: ClusterGroup, target: Target, way: Way) -> Iterator[Predecessor]:
     for name in group.after:
         other = draft.groups[name]
-        drift = draft.drifts[name]
+        aim = level_of(draft, other) if way is Way.FINALIZE else other.target
+        on_target, of = _counts(draft, other, aim)
         yield Predecessor(
             name=name,
-            target=other.target,
+            target=aim,
             halted=other.halted or any(draft.open_stops(name, StopKind.HALT)),
-            has_clusters=drift.of > 0,
-            converged=_has_passed(draft, name, group.target),
-            sentence=f"{drift.on_target} of {drift.of} clusters run {other.target}",
+            has_clusters=of > 0,
+            converged=_has_passed(draft, name, target),
+            sentence=f"{on_target} of {of} clusters run {aim}",
         )
 
 
+def _counts(draft: Draft, group: ClusterGroup, aim: Target | None) -> tuple[int, int]:
+    drift = draft.drifts[group.name]
+    if isinstance(aim, MetadataVersion):
+        drift = drift_of(draft.members(group.name), draft.clusters, aim)
+    return drift.on_target, drift.of
+
+
 def note_order(draft: Draft) -> None:
-    """Record which groups named under ``after`` have converged; for that release they then stay passed."""
+    """Record which groups named under ``after`` have converged; for that release or level they then stay passed."""
     for name in sorted({name for group in draft.groups.values() for name in group.after}):
         group = draft.groups[name]
         if not _has_passed(draft, name, group.target) and _has_converged(draft, group):
             draft.add(OrderPassed(name, group.target))
+        level = level_of(draft, group)
+        if level is not None and not _has_passed(draft, name, level) and _has_finalized(draft, group, level):
+            draft.add(OrderPassed(name, level))
 
 
-def _has_passed(draft: Draft, name: str, target: KafkaVersion) -> bool:
-    passed = draft.recall.passed.get(name)
-    return isinstance(passed, KafkaVersion) and passed >= target
+def _has_passed(draft: Draft, name: str, target: Target) -> bool:
+    kind = RolloutKind.SOFTWARE if isinstance(target, KafkaVersion) else RolloutKind.METADATA
+    passed = draft.recall.passed.get((name, kind))
+    return passed is not None and passed >= target  # type: ignore[operator]  # of one kind
+
+
+def _has_finalized(draft: Draft, group: ClusterGroup, level: MetadataVersion) -> bool:
+    """Tell whether every live cluster of the group has the level, but for those held in Git."""
+    if draft.running(group.name, finalizing=True) is not None or any(not_whole(draft, group)):
+        return False
+    drift = drift_of(draft.members(group.name), draft.clusters, level)
+    return all(draft.holds_in_git(group, name) for name in (*drift.below, *drift.unknown))
 
 
 def _has_converged(draft: Draft, group: ClusterGroup) -> bool:
@@ -228,7 +368,7 @@ def _has_converged(draft: Draft, group: ClusterGroup) -> bool:
     stopped = (stop.cluster for stop in draft.cluster_stops if stop.cluster is not None)
     ours = (name for name in stopped if draft.membership.owner.get(name) == group.name)
     outside = (name for name in (*drift.below, *drift.unknown, *ours) if name not in records)
-    return all(is_held_in_git(draft, group, name) for name in (*moving, *outside))
+    return all(draft.holds_in_git(group, name) for name in (*moving, *outside))
 
 
 def lifetime_of_start(poll_interval: timedelta, write_limit: timedelta) -> timedelta:

@@ -5,9 +5,10 @@ plan is in the making, so that a judgement sees what it has just decided. Copies
 touched: linear in entries and touched clusters.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from controller.core.transitions import after
 from controller.model import entries as e
@@ -23,6 +24,7 @@ from controller.model.history import (
     Stop,
     StopKind,
     WaveRecord,
+    Way,
 )
 from controller.model.versions import KafkaVersion, Target
 
@@ -47,6 +49,8 @@ class Recall:
         self.declared = dict(history.declared)
         self.groups = dict(history.groups)
         self.passed = dict(history.passed)
+        self.reached = dict(history.reached)
+        self.taken = dict(history.taken)
         self.highest_number = dict(history.highest_number)
         self.head = history.head
         self.in_force = history.in_force
@@ -62,6 +66,8 @@ class Recall:
             declared=dict(self.declared),
             groups=dict(self.groups),
             passed=dict(self.passed),
+            reached=dict(self.reached),
+            taken=dict(self.taken),
             head=self.head,
             in_force=self.in_force,
             next_rollout=self.next_rollout,
@@ -80,9 +86,18 @@ class Recall:
             self.rollouts[rollout] = replace(record, clusters=self._own[rollout])
         return self._own[rollout]
 
-    def knows(self, rollout: int, cluster: str | None = None) -> bool:
-        """Tell whether the rollout (and the cluster in it) is still remembered."""
-        return rollout in self.rollouts and (cluster is None or cluster in self.rollouts[rollout].clusters)
+    def change(self, rollout: int, **changes: Any) -> None:  # noqa: ANN401 - fields of RolloutRecord
+        """Change fields of a rollout, where it is still remembered."""
+        if rollout in self.rollouts:
+            self.rollouts[rollout] = replace(self.rollouts[rollout], **changes)
+
+    def knows(self, rollout: int, cluster: str) -> bool:
+        """Tell whether the cluster is still remembered in the rollout."""
+        return rollout in self.rollouts and cluster in self.rollouts[rollout].clusters
+
+
+def _nothing(_: Recall, __: e.Entry, ___: datetime) -> None:
+    """Nothing to remember: the ledger itself knows which requests were taken."""
 
 
 def _revision_seen(recall: Recall, entry: e.RevisionSeen, _: datetime) -> None:
@@ -91,16 +106,16 @@ def _revision_seen(recall: Recall, entry: e.RevisionSeen, _: datetime) -> None:
 
 
 def _target_declared(recall: Recall, entry: e.TargetDeclared, _: datetime) -> None:
+    reached = recall.reached.get(entry.group)
+    if reached is not None and reached[0] != entry.target:
+        del recall.reached[entry.group]
     recall.declared[entry.group] = DeclaredTarget(entry.target, entry.metadata_version, entry.revision)
-
-
-def _request_taken(_: Recall, __: e.RequestTaken, ___: datetime) -> None:
-    """Nothing to remember: the ledger itself knows which requests were taken."""
 
 
 def _rollout_planned(recall: Recall, entry: e.RolloutPlanned, at: datetime) -> None:
     _forget_ended(recall, entry.group, entry.kind)
-    clusters = {name: ClusterRecord() for name in entry.clusters}
+    if entry.way is not Way.FINALIZE:
+        recall.reached.pop(entry.group, None)
     recall.rollouts[entry.rollout] = RolloutRecord(
         id=entry.rollout,
         group=entry.group,
@@ -109,9 +124,13 @@ def _rollout_planned(recall: Recall, entry: e.RolloutPlanned, at: datetime) -> N
         revision=entry.revision,
         planned_at=at,
         live=entry.live,
-        clusters=clusters,
+        group_target=entry.target
+        if entry.group_target is None and isinstance(entry.target, KafkaVersion)
+        else entry.group_target,
+        way=entry.way,
+        first=entry.first,
+        clusters={name: ClusterRecord() for name in entry.clusters},
     )
-    recall._own[entry.rollout] = clusters  # noqa: SLF001 - the fold is one piece: its functions and its class
     recall.next_rollout = max(recall.next_rollout, entry.rollout + 1)
 
 
@@ -126,10 +145,8 @@ def _forget_ended(recall: Recall, group: str, kind: RolloutKind) -> None:
 
 
 def _rollout_ended(recall: Recall, entry: e.RolloutEnded, at: datetime) -> None:
-    if not recall.knows(entry.rollout):
-        return
-    recall.rollouts[entry.rollout] = replace(recall.rollouts[entry.rollout], outcome=entry.outcome, ended_at=at)
-    if entry.outcome is Outcome.CONVERGED and isinstance(entry.target, KafkaVersion):
+    recall.change(entry.rollout, outcome=entry.outcome, ended_at=at)
+    if entry.outcome is Outcome.CONVERGED:
         _pass(recall, entry.group, entry.target)
 
 
@@ -138,8 +155,13 @@ def _order_passed(recall: Recall, entry: e.OrderPassed, _: datetime) -> None:
 
 
 def _pass(recall: Recall, group: str, target: Target) -> None:
-    earlier = recall.passed.get(group)
-    recall.passed[group] = max(earlier, target) if earlier is not None else target
+    key = (group, RolloutKind.SOFTWARE if isinstance(target, KafkaVersion) else RolloutKind.METADATA)
+    earlier = recall.passed.get(key)
+    recall.passed[key] = max(earlier, target) if earlier is not None else target
+
+
+def _target_reached(recall: Recall, entry: e.TargetReached, at: datetime) -> None:
+    recall.reached[entry.group] = (entry.target, at)
 
 
 def _cluster_joined(recall: Recall, entry: e.ClusterJoined, _: datetime) -> None:
@@ -151,14 +173,9 @@ def _cluster_left(recall: Recall, entry: e.ClusterLeft, _: datetime) -> None:
         del recall.clusters(entry.rollout)[entry.cluster]
 
 
-def _cluster_set_aside(recall: Recall, entry: e.ClusterSetAside, _: datetime) -> None:
-    _move(recall, entry, tail=True, wave=None)
-
-
 def _wave_admitted(recall: Recall, entry: e.WaveAdmitted, at: datetime) -> None:
-    rollout = recall.rollouts[entry.rollout]
     wave = WaveRecord(entry.wave, entry.name, entry.tail, admitted_at=at)
-    recall.rollouts[entry.rollout] = replace(rollout, waves=(*rollout.waves, wave))
+    recall.change(entry.rollout, waves=(*recall.rollouts[entry.rollout].waves, wave))
     _put_in_wave(recall, entry.rollout, entry.wave, entry.clusters)
 
 
@@ -185,89 +202,79 @@ def _wave_soaked(recall: Recall, entry: e.WaveSoaked, at: datetime) -> None:
             clusters[name] = replace(record, state=after(record.state, entry, name))
 
 
-def _change_wave(
-    recall: Recall, rollout: int, number: int, *, soaked: timedelta | None = None, soaked_at: datetime | None = None
-) -> None:
-    if not recall.knows(rollout):
+def _change_wave(recall: Recall, rollout: int, number: int, **changes: Any) -> None:  # noqa: ANN401 - as above
+    if rollout in recall.rollouts:
+        waves = recall.rollouts[rollout].waves
+        changed = tuple(replace(wave, **changes) if wave.number == number else wave for wave in waves)
+        recall.change(rollout, waves=changed)
+
+
+def _moved(recall: Recall, entry: Any, at: datetime) -> None:  # noqa: ANN401 - any entry of _CHANGES
+    """Take an entry that moves one cluster. An entry about one that has left since is passed over."""
+    if not recall.knows(entry.rollout, entry.cluster) and isinstance(entry, e.StartAccepted | e.StartWithdrawn):
         return
-    record = recall.rollouts[rollout]
-    waves = tuple(
-        replace(
-            wave,
-            soaked=wave.soaked if soaked is None else soaked,
-            soaked_at=wave.soaked_at if soaked_at is None else soaked_at,
-        )
-        if wave.number == number
-        else wave
-        for wave in record.waves
-    )
-    recall.rollouts[rollout] = replace(record, waves=waves)
-
-
-def _cluster_started(recall: Recall, entry: e.ClusterStarted, at: datetime) -> None:
-    _move(
-        recall,
-        entry,
-        release_from=entry.release_from,
-        token=entry.token,
-        started_at=at,
-        expires_at=entry.expires_at,
-        accepted=False,
-        holds_slot=True,
-        refusal="",
-    )
-
-
-def _start_accepted(recall: Recall, entry: e.StartAccepted, _: datetime) -> None:
-    if recall.knows(entry.rollout, entry.cluster):
-        _move(recall, entry, accepted=True, holds_slot=True)
-
-
-def _start_withdrawn(recall: Recall, entry: e.StartWithdrawn, _: datetime) -> None:
-    if recall.knows(entry.rollout, entry.cluster):
-        _move(recall, entry, accepted=False, holds_slot=False, refusal=entry.refusal)
-
-
-def _cluster_converged(recall: Recall, entry: e.ClusterConverged, at: datetime) -> None:
-    _move(recall, entry, converged_at=at, holds_slot=False)
-
-
-def _cluster_failed(recall: Recall, entry: e.ClusterFailed, _: datetime) -> None:
-    _move(recall, entry, cause=entry.cause, holds_slot=True)
-    rollout = recall.rollouts[entry.rollout]
-    recall.rollouts[entry.rollout] = replace(rollout, failed=rollout.failed | {entry.cluster})
-
-
-def _slot_freed(recall: Recall, entry: e.SlotFreed, _: datetime) -> None:
-    _move(recall, entry, holds_slot=False)
-
-
-def _cluster_quarantined(recall: Recall, entry: e.ClusterQuarantined, _: datetime) -> None:
-    _move(recall, entry, number=entry.number)
-
-
-def _cluster_released(recall: Recall, entry: e.ClusterReleased, _: datetime) -> None:
-    _move(recall, entry, tail=True, wave=None, holds_slot=False, number=None, converged_at=None, started_at=None)
-
-
-_ClusterEntry = (
-    e.ClusterSetAside
-    | e.ClusterStarted
-    | e.StartAccepted
-    | e.StartWithdrawn
-    | e.ClusterConverged
-    | e.ClusterFailed
-    | e.SlotFreed
-    | e.ClusterQuarantined
-    | e.ClusterReleased
-)
-
-
-def _move(recall: Recall, entry: _ClusterEntry, **changes: object) -> None:
     clusters = recall.clusters(entry.rollout)
     record = clusters[entry.cluster]
     state = after(record.state, entry, entry.cluster)
-    clusters[entry.cluster] = replace(record, state=state, **changes)  # type: ignore[arg-type]
+    clusters[entry.cluster] = replace(record, state=state, **_CHANGES[type(entry)](record, entry, at))
+    _note(recall, clusters[entry.cluster], entry)
+
+
+def _note(recall: Recall, record: ClusterRecord, entry: Any) -> None:  # noqa: ANN401 - as above
+    """Remember beside the cluster's record what its entry says of its rollout and of the live fleet."""
+    if isinstance(entry, e.ClusterFailed):
+        recall.change(entry.rollout, failed=recall.rollouts[entry.rollout].failed | {entry.cluster})
+    elif isinstance(entry, e.StartAccepted):
+        aim = recall.rollouts[entry.rollout].target if record.aim is None else record.aim
+        if isinstance(aim, KafkaVersion):
+            recall.taken[entry.cluster] = aim
+
+
+def _started(record: ClusterRecord, entry: e.ClusterStarted, at: datetime) -> Mapping[str, Any]:
+    changes: dict[str, Any] = {
+        "aim": entry.target,
+        "token": entry.token,
+        "started_at": at,
+        "expires_at": entry.expires_at,
+        "accepted": False,
+        "holds_slot": True,
+        "refusal": "",
+    }
+    if record.state is ClusterState.PENDING:
+        return {**changes, "release_from": entry.release_from}
+    return {**changes, "sent_back": True, "converged_at": None}
+
+
+_AFRESH = {
+    "tail": True,
+    "wave": None,
+    "holds_slot": False,
+    "sent_back": False,
+    "number": None,
+    "cause": "",
+    "converged_at": None,
+    "started_at": None,
+}
+"""What is forgotten of a cluster that begins anew."""
+
+_CHANGES: Mapping[type, Callable[..., Mapping[str, Any]]] = {
+    e.ClusterSetAside: lambda *_: {"tail": True, "wave": None},
+    e.ClusterStarted: _started,
+    e.StartAccepted: lambda *_: {"accepted": True, "holds_slot": True},
+    e.StartWithdrawn: lambda record, entry, _: {
+        "accepted": False,
+        "holds_slot": record.state is ClusterState.DOWNGRADING,
+        "sent_back": False,
+        "refusal": entry.refusal,
+    },
+    e.ClusterConverged: lambda _, __, at: {"converged_at": at, "holds_slot": False},
+    e.ClusterReturned: lambda *_: _AFRESH,
+    e.ClusterFailed: lambda _, entry, __: {"cause": entry.cause, "holds_slot": True},
+    e.SlotFreed: lambda *_: {"holds_slot": False},
+    e.ClusterQuarantined: lambda _, entry, __: {"number": entry.number},
+    e.ClusterReleased: lambda *_: _AFRESH,
+}
+"""What each entry changes in the record of its cluster, beside its state."""
 
 
 def _stopped(recall: Recall, entry: e.Stopped, at: datetime) -> None:
@@ -281,6 +288,7 @@ def _stopped(recall: Recall, entry: e.Stopped, at: datetime) -> None:
         cluster=entry.cluster,
         suspect=entry.suspect,
         rollout=entry.rollout,
+        wave=entry.wave,
     )
     _count(recall, entry.scope, entry.number)
 
@@ -303,7 +311,7 @@ def _forgive(recall: Recall, group: str) -> None:
         for name in rollout.failed & clusters.keys():
             if clusters[name].state in (ClusterState.FAILED, ClusterState.QUARANTINED):
                 clusters[name] = replace(clusters[name], holds_slot=False)
-        recall.rollouts[rollout_id] = replace(recall.rollouts[rollout_id], failed=frozenset())
+        recall.change(rollout_id, failed=frozenset())
 
 
 def _count(recall: Recall, scope: str, number: int) -> None:
@@ -311,34 +319,28 @@ def _count(recall: Recall, scope: str, number: int) -> None:
 
 
 def _group_judged(recall: Recall, entry: e.GroupJudged, at: datetime) -> None:
-    recall.groups[entry.group] = GroupState(
+    key = entry.group if entry.kind is RolloutKind.SOFTWARE else f"{entry.group}/metadata"
+    recall.groups[key] = GroupState(
         entry.sentence, entry.target, entry.done, entry.in_flight, entry.of, entry.holds, at
     )
 
 
-_TAKE: dict[type, Callable[..., None]] = {
+_TAKE: Mapping[type, Callable[..., None]] = {
     e.RevisionSeen: _revision_seen,
     e.TargetDeclared: _target_declared,
-    e.RequestTaken: _request_taken,
+    e.RequestTaken: _nothing,
     e.RolloutPlanned: _rollout_planned,
     e.RolloutEnded: _rollout_ended,
     e.OrderPassed: _order_passed,
+    e.TargetReached: _target_reached,
     e.ClusterJoined: _cluster_joined,
     e.ClusterLeft: _cluster_left,
-    e.ClusterSetAside: _cluster_set_aside,
     e.WaveAdmitted: _wave_admitted,
     e.WaveFilled: _wave_filled,
     e.SoakCredited: _soak_credited,
     e.WaveSoaked: _wave_soaked,
-    e.ClusterStarted: _cluster_started,
-    e.StartAccepted: _start_accepted,
-    e.StartWithdrawn: _start_withdrawn,
-    e.ClusterConverged: _cluster_converged,
-    e.ClusterFailed: _cluster_failed,
-    e.SlotFreed: _slot_freed,
-    e.ClusterQuarantined: _cluster_quarantined,
-    e.ClusterReleased: _cluster_released,
     e.Stopped: _stopped,
     e.StopAcknowledged: _stop_acknowledged,
     e.GroupJudged: _group_judged,
+    **dict.fromkeys(_CHANGES, _moved),
 }

@@ -6,7 +6,17 @@ has converged or failed, whatever is declared meanwhile.
 
 from controller.core.draft import Draft
 from controller.core.drift import runs
-from controller.core.waves import order_of, split
+from controller.core.steps import (
+    Step,
+    has_failed,
+    late_comers,
+    level_of,
+    step_to_level,
+    step_to_release,
+    was_taken_to,
+    why_not_in,
+)
+from controller.core.waves import order_of, split, waves_of
 from controller.model.declaration import ClusterGroup
 from controller.model.entries import (
     ClusterJoined,
@@ -16,11 +26,11 @@ from controller.model.entries import (
     Stopped,
     TargetDeclared,
 )
-from controller.model.history import ClusterRecord, ClusterState, Outcome, RolloutKind, RolloutRecord, StopKind
+from controller.model.history import ClusterRecord, ClusterState, Outcome, RolloutKind, RolloutRecord, StopKind, Way
 from controller.model.memory import Samples
 from controller.model.names import source_of
 from controller.model.observation import Reading
-from controller.model.versions import KafkaVersion
+from controller.model.versions import KafkaVersion, MetadataVersion
 
 _REACHED = (ClusterState.CONVERGED, ClusterState.SOAKED)
 
@@ -32,7 +42,8 @@ def follow_declaration(draft: Draft) -> None:
             _end(draft, rollout, Outcome.WITHDRAWN, f"{rollout.group} is not declared any more")
     for group in draft.groups.values():
         _declare(draft, group)
-        _follow(draft, group)
+        _follow(draft, group, finalizing=False)
+        _follow(draft, group, finalizing=True)
     for rollout in draft.followed():
         if not rollout.is_running:
             _drop_gone(draft, rollout)
@@ -48,45 +59,57 @@ def _declare(draft: Draft, group: ClusterGroup) -> None:
     draft.add(TargetDeclared(group.name, group.target, level, revision))
 
 
-def _follow(draft: Draft, group: ClusterGroup) -> None:
-    running = draft.running(group.name)
-    if running is not None and running.target != group.target:
-        _end(draft, running, Outcome.SUPERSEDED, f"{group.name} now declares {group.target}")
-        running = None
-    if running is None:
-        _plan(draft, group)
-    else:
+def _follow(draft: Draft, group: ClusterGroup, *, finalizing: bool) -> None:
+    running = draft.running(group.name, finalizing=finalizing)
+    superseded = None if running is None else _why_superseded(draft, group, running)
+    if running is not None and superseded is not None:
+        _end(draft, running, Outcome.SUPERSEDED, superseded)
+    elif running is not None:
         _drop_gone(draft, running)
         _leave(draft, running, group)
         _join(draft, running, group)
+        return
+    if not finalizing:
+        _note_changes_by_others(draft, group)
+    step = step_to_level(draft, group) if finalizing else step_to_release(draft, group)
+    if step is not None:
+        _plan(draft, group, step)
+
+
+def _why_superseded(draft: Draft, group: ClusterGroup, running: RolloutRecord) -> str | None:
+    if running.group_target != group.target:
+        return f"{group.name} now declares {group.target}"
+    if running.way is Way.FINALIZE and running.target != level_of(draft, group):
+        return f"{group.name} now declares metadataVersion: {group.metadata_version}"
+    return None
 
 
 def _end(draft: Draft, rollout: RolloutRecord, outcome: Outcome, detail: str) -> None:
     draft.add(RolloutEnded(rollout.id, rollout.group, rollout.kind, rollout.target, rollout.revision, outcome, detail))
 
 
-def _plan(draft: Draft, group: ClusterGroup) -> None:
-    """Set out, if any cluster is below the target that no numbered stop holds."""
-    drift = draft.drifts[group.name]
-    if not drift.below:
-        return
-    _note_changes_by_others(draft, group)
-    stopped = {stop.cluster for stop in draft.open_stops(group.name) if stop.cluster is not None}
-    if not set(drift.below) - stopped:
-        return
-    members = order_of(group.target, (*drift.below, *drift.unknown))
-    declared = draft.recall.declared[group.name]
-    waves = split(members, group.strategy.waves, drift.of)
+def _plan(draft: Draft, group: ClusterGroup, step: Step) -> None:
+    members = order_of(step.target, step.members)
+    first = 0
+    if step.way is Way.DOWN:
+        failed = tuple(name for name in members if has_failed(draft, group.name, name))
+        first = len(failed)
+        members = (*failed, *(name for name in members if name not in set(failed)))
+    live = draft.drifts[group.name].of
+    waves = split(members, waves_of(step.way, first, group), live, draft.terrain)
     draft.add(
         RolloutPlanned(
             rollout=draft.recall.next_rollout,
             group=group.name,
-            kind=RolloutKind.SOFTWARE,
-            target=group.target,
-            revision=declared.revision,
-            live=drift.of,
+            kind=RolloutKind.METADATA if isinstance(step.target, MetadataVersion) else RolloutKind.SOFTWARE,
+            target=step.target,
+            revision=draft.recall.declared[group.name].revision,
+            live=live,
             clusters=members,
             waves=tuple((wave.name, names) for wave, names in waves),
+            group_target=group.target,
+            way=step.way,
+            first=first,
         )
     )
 
@@ -102,22 +125,15 @@ def _note_changes_by_others(draft: Draft, group: ClusterGroup) -> None:
 def _note_change(draft: Draft, group: ClusterGroup, name: str, reading: Reading) -> None:
     for rollout in tuple(draft.recall.rollouts.values()):
         record = rollout.clusters.get(name)
-        if record is None or record.state not in _REACHED or rollout.kind is not RolloutKind.SOFTWARE:
+        if record is None or record.state not in _REACHED or not isinstance(rollout.target, KafkaVersion):
             continue
-        assert isinstance(rollout.target, KafkaVersion), rollout
-        if reading.release < rollout.target and not _looked_at(draft, name, record):
-            detail = f"it reached {rollout.target} and now runs {reading.release}: somebody changed it"
-            draft.add(
-                Stopped(
-                    group.name,
-                    draft.next_number(group.name),
-                    StopKind.CHANGED_BY_OTHERS,
-                    detail,
-                    "observed",
-                    cluster=name,
-                    rollout=rollout.id,
-                )
-            )
+        was_there = reading.release < rollout.target and was_taken_to(draft, name, rollout.target)
+        if was_there and not _looked_at(draft, name, record):
+            who = reading.changed_by or "somebody"
+            detail = f"it reached {rollout.target} and now runs {reading.release}: {who} changed it"
+            number = draft.next_number(group.name)
+            kind = StopKind.CHANGED_BY_OTHERS
+            draft.add(Stopped(group.name, number, kind, detail, "observed", cluster=name, rollout=rollout.id))
 
 
 def _looked_at(draft: Draft, name: str, record: ClusterRecord) -> bool:
@@ -145,44 +161,57 @@ def _drop_gone(draft: Draft, rollout: RolloutRecord) -> None:
 
 
 def _leave(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> None:
-    for name, record in tuple(rollout.clusters.items()):
-        why = _why_it_leaves(draft, group, name, record)
+    for name in tuple(rollout.clusters):
+        why = _why_it_leaves(draft, group, rollout, name)
         if why is not None:
             draft.add(ClusterLeft(rollout.id, name, why))
 
 
-def _why_it_leaves(draft: Draft, group: ClusterGroup, name: str, record: ClusterRecord) -> str | None:
+def _why_it_leaves(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, name: str) -> str | None:
+    record = rollout.clusters[name]
     if record.holds_slot or name not in draft.clusters:
         return None
     owner = draft.membership.owner.get(name)
     if owner != group.name:
         return f"moved: {owner} claims it" if owner is not None else "no longer claimed by this group alone"
     reading = draft.reading(name)
-    return _why_it_is_over(draft, group, name, record, reading) if isinstance(reading, Reading) else None
-
-
-def _why_it_is_over(
-    draft: Draft, group: ClusterGroup, name: str, record: ClusterRecord, reading: Reading
-) -> str | None:
-    if not reading.settled:
+    if not isinstance(reading, Reading) or not reading.settled:
         return None
-    reached = record.state in _REACHED
-    if reached and reading.release < group.target:
+    if record.state in _REACHED:
+        return _why_reached_is_over(draft, group, rollout, name, reading)
+    if record.state is ClusterState.PENDING:
+        return _why_pending_is_over(draft, group, rollout, name, reading)
+    return None
+
+
+def _why_reached_is_over(
+    draft: Draft, group: ClusterGroup, rollout: RolloutRecord, name: str, reading: Reading
+) -> str | None:
+    """Tell why a cluster that had reached the target is no member any more: others changed it, or no wave soaks it."""
+    if runs(reading, rollout.target):
+        # What reached the target outside of any wave (set aside before its late write) is soaked by none.
+        return "on target already" if rollout.clusters[name].wave is None else None
+    if not isinstance(rollout.target, KafkaVersion):
+        return None
+    if reading.release < rollout.target:
         _note_change(draft, group, name, reading)
         return f"changed by others: it runs {reading.release}"
-    if not reached and (record.state is not ClusterState.PENDING or reading.release < group.target):
-        return None
-    if not runs(reading, group.target):
+    return f"ahead of target: it runs {reading.highest}"
+
+
+def _why_pending_is_over(
+    draft: Draft, group: ClusterGroup, rollout: RolloutRecord, name: str, reading: Reading
+) -> str | None:
+    if runs(reading, rollout.target):
+        return "on target already"
+    if rollout.way is Way.FORWARD and isinstance(rollout.target, KafkaVersion) and reading.release >= rollout.target:
         return f"ahead of target: it runs {reading.highest}"
-    # What reached the target outside of any wave (set aside before its late write) is soaked by none.
-    return "on target already" if record.wave is None or not reached else None
+    return why_not_in(draft, group, rollout, name)
 
 
 def _join(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> None:
-    members = draft.recall.rollouts[rollout.id].clusters
-    for name in draft.drifts[group.name].below:
-        if name not in members:
-            draft.add(ClusterJoined(rollout.id, name))
+    for name in tuple(late_comers(draft, group, draft.recall.rollouts[rollout.id])):
+        draft.add(ClusterJoined(rollout.id, name))
 
 
 def end_rollouts(draft: Draft) -> None:
@@ -196,16 +225,16 @@ def end_rollouts(draft: Draft) -> None:
             ]
             if quarantined:
                 _end(draft, rollout, Outcome.FAILED, f"{len(quarantined)} quarantined: {', '.join(quarantined[:10])}")
-            elif rollout.clusters or _is_on_target(draft, rollout.group):
+            elif rollout.clusters or _is_on_target(draft, rollout):
                 _end(draft, rollout, Outcome.CONVERGED, f"clusters: {len(rollout.clusters)}")
             else:
                 _end(draft, rollout, Outcome.WITHDRAWN, "no cluster is left in it")
 
 
-def _is_on_target(draft: Draft, group: str) -> bool:
-    """Tell whether the group has clusters, and every one of them was seen on target."""
-    drift = draft.drifts[group]
-    return 0 < drift.of == drift.on_target
+def _is_on_target(draft: Draft, rollout: RolloutRecord) -> bool:
+    """Tell whether the group has clusters, and every one of them was seen on the rollout's target."""
+    readings = [draft.reading(name) for name in draft.members(rollout.group)]
+    return bool(readings) and all(isinstance(each, Reading) and runs(each, rollout.target) for each in readings)
 
 
 def _is_at_rest(rollout: RolloutRecord) -> bool:

@@ -8,9 +8,10 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from controller.core.draft import Draft
-from controller.core.drift import runs
-from controller.core.progress import is_sick, is_well
+from controller.core.drift import is_sick, is_well, runs
+from controller.core.urgency import expedited
 from controller.core.waves import definition_of
+from controller.model.declaration import ClusterGroup
 from controller.model.entries import SoakCredited, WaveSoaked
 from controller.model.history import ClusterState, RolloutRecord, WaveRecord
 from controller.model.memory import Soak
@@ -42,6 +43,13 @@ def has_begun(rollout: RolloutRecord, wave: WaveRecord) -> bool:
     return ClusterState.CONVERGED in states and all(state in _AT_REST for state in states)
 
 
+def soak_of(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: WaveRecord) -> timedelta:
+    """Return how long the wave must soak now: as declared, or less where the release is expedited."""
+    declared = definition_of(wave, rollout, group).soak
+    shortened = [each.soak for each in expedited(draft, group, rollout) if each.soak is not None]
+    return min([declared, *shortened])
+
+
 def _credit(draft: Draft, rollout: RolloutRecord, wave: WaveRecord) -> None:
     sight = _sight(draft, rollout, wave)
     before = draft.snapshot.memory.soaks.get((rollout.id, wave.number))
@@ -53,7 +61,7 @@ def _credit(draft: Draft, rollout: RolloutRecord, wave: WaveRecord) -> None:
         soaked += min(since, 2 * draft.snapshot.poll_interval)
     credited_at = draft.now if before is None else before.credited_at
     group = draft.groups[rollout.group]
-    full = soaked >= definition_of(wave, group).soak and not _has_failed(rollout, wave)
+    full = soaked >= soak_of(draft, group, rollout, wave) and not _has_failed(rollout, wave)
     restarted = soaked < wave.soaked
     if soaked != wave.soaked and (full or restarted or draft.now - credited_at >= CREDIT_EVERY):
         draft.add(SoakCredited(rollout.id, wave.number, soaked))

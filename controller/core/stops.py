@@ -95,12 +95,16 @@ def _judge(draft: Draft, rollout: RolloutRecord, failing: list[str]) -> None:
         _halt(draft, rollout, failing, allowed)
         return
     for name in failing:
-        number = draft.next_number(rollout.group)
-        cause = rollout.clusters[name].cause
-        draft.add(
-            Stopped(rollout.group, number, StopKind.QUARANTINE, cause, "wavefleet", cluster=name, rollout=rollout.id)
-        )
-        draft.add(ClusterQuarantined(rollout.id, rollout.group, name, number))
+        quarantine(draft, rollout, name)
+
+
+def quarantine(draft: Draft, rollout: RolloutRecord, name: str) -> None:
+    """Set a cluster that failed apart until a person has looked, under a number of its own."""
+    number = draft.next_number(rollout.group)
+    cause = rollout.clusters[name].cause
+    kind = StopKind.QUARANTINE
+    draft.add(Stopped(rollout.group, number, kind, cause, "wavefleet", cluster=name, rollout=rollout.id))
+    draft.add(ClusterQuarantined(rollout.id, rollout.group, name, number))
 
 
 def budget_of(group: ClusterGroup | None, rollout: RolloutRecord) -> int:
@@ -113,6 +117,7 @@ def _halt(draft: Draft, rollout: RolloutRecord, failing: list[str], allowed: int
     failing = failing or [name for name in rollout.clusters if name in rollout.failed]
     causes = "; ".join(f"{draft.short(name)}: {rollout.clusters[name].cause}" for name in failing[:3])
     more = f" (+{len(failing) - 3} more)" if len(failing) > 3 else ""
+    wave = max((number for name in failing if (number := rollout.clusters[name].wave) is not None), default=None)
     first = any(rollout.clusters[name].wave == 1 for name in failing)
     rule = "any failure in the first wave halts" if first else f"the budget is {allowed}"
     detail = f"{len(rollout.failed)} of {len(rollout.clusters)} clusters failed, {rule}: {causes}{more}"
@@ -126,5 +131,6 @@ def _halt(draft: Draft, rollout: RolloutRecord, failing: list[str], allowed: int
             "failure budget",
             suspect=rollout.target,
             rollout=rollout.id,
+            wave=wave,
         )
     )

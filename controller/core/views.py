@@ -1,20 +1,37 @@
-"""Every group as people see it: made once here, shown the same by every channel, command and page."""
+"""Every group as people see it: made once here, shown the same by every channel, command and page.
+
+A group has one view of its way to its release, and one of its finalization while that is not done.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from controller.core.admission import Admission, Turn
+from controller.core.admission import Admission
 from controller.core.draft import Draft
-from controller.core.explain import Judgement, sentence_of
+from controller.core.drift import Drift, drift_of
+from controller.core.explain import Judgement, Subject, sentence_of
 from controller.core.gates.health import health
-from controller.core.questions import ahead_of_target, fleet_answers, group_answers, halt_answer, holds_of
-from controller.core.waves import definition_of, waves_to_come
+from controller.core.gates.stopped import stopped
+from controller.core.hops import Position, illegal_return, is_older
+from controller.core.questions import (
+    ahead_of_target,
+    cluster_answers,
+    fleet_answers,
+    group_answers,
+    halt_answer,
+    holds_of,
+    whole_answer,
+)
+from controller.core.soak import soak_of
+from controller.core.steps import level_of, was_taken_to
+from controller.core.waves import waves_to_come
 from controller.model.declaration import ClusterGroup
 from controller.model.entries import GroupJudged
-from controller.model.history import ClusterState, GroupState, Outcome, RolloutKind, RolloutRecord, StopKind
+from controller.model.history import ClusterState, GroupState, Outcome, RolloutKind, RolloutRecord, StopKind, Way
 from controller.model.observation import Reading
 from controller.model.outbox import StatusState
 from controller.model.plan import GroupView, WaveView
 from controller.model.verdict import Hold, HoldReason
+from controller.model.versions import KafkaVersion, MetadataVersion, Target
 
 HOLDS_RECORDED_MAX = 100
 """Holds of one group that an entry lists; the plan itself has all of them."""
@@ -23,62 +40,85 @@ _REACHED = (ClusterState.CONVERGED, ClusterState.SOAKED)
 
 
 def views_of(draft: Draft, admission: Admission) -> tuple[GroupView, ...]:
-    """Return every declared group's view, in the order of their names."""
-    fleet = holds_of(fleet_answers(draft))
-    return tuple(_view(draft, group, admission.turns.get(group.name), fleet) for group in draft.groups.values())
-
-
-def _view(draft: Draft, group: ClusterGroup, turn: Turn | None, fleet: tuple[Hold, ...]) -> GroupView:
-    rollout = draft.running(group.name) or _last_rollout(draft, group)
-    drift = draft.drifts[group.name]
-    waves = () if rollout is None else tuple(_waves(rollout, group))
-    holds = tuple(_holds(draft, group, turn, rollout, fleet))
-    state = _state(draft, group, rollout)
-    in_flight = draft.in_flight_count(group.name)
-    return GroupView(
-        name=group.name,
-        target=group.target,
-        rollout=None if rollout is None else rollout.id,
-        kind=None if rollout is None else RolloutKind.SOFTWARE,
-        state=state,
-        sentence=sentence_of(draft, Judgement(group, rollout, turn, waves, holds, state)),
-        done=drift.on_target,
-        in_flight=in_flight,
-        of=drift.of,
-        waves=waves,
-        holds=holds,
-        revision=draft.recall.declared[group.name].revision,
+    """Return every declared group's views, in the order of their names."""
+    return tuple(
+        _view(draft, subject, admission) for group in draft.groups.values() for subject in _subjects(draft, group)
     )
 
 
-def _last_rollout(draft: Draft, group: ClusterGroup) -> RolloutRecord | None:
+def _subjects(draft: Draft, group: ClusterGroup) -> Iterator[Subject]:
+    rollout = draft.running(group.name) or _last_rollout(draft, group, group.target)
+    yield Subject(group, RolloutKind.SOFTWARE, group.target, draft.drifts[group.name], rollout)
+    level = level_of(draft, group)
+    if level is None:
+        return
+    finalization = draft.running(group.name, finalizing=True) or _last_rollout(draft, group, level)
+    drift = drift_of(draft.members(group.name), draft.clusters, level)
+    arrived = draft.running(group.name) is None and not draft.drifts[group.name].below
+    if finalization is not None or (arrived and drift.below):
+        yield Subject(group, RolloutKind.METADATA, level, drift, finalization)
+
+
+def _last_rollout(draft: Draft, group: ClusterGroup, target: Target) -> RolloutRecord | None:
     ended = [
         rollout
         for rollout in draft.recall.rollouts.values()
-        if rollout.group == group.name and rollout.target == group.target and not rollout.is_running
+        if rollout.group == group.name and rollout.target == target and not rollout.is_running
+        if isinstance(target, KafkaVersion) or rollout.way is Way.FINALIZE
     ]
     return max(ended, key=lambda rollout: rollout.id, default=None)
 
 
-def _waves(rollout: RolloutRecord, group: ClusterGroup) -> Iterator[WaveView]:
+def _view(draft: Draft, subject: Subject, admission: Admission) -> GroupView:
+    rollout, group = subject.rollout, subject.group
+    waves = () if rollout is None else tuple(_waves(draft, rollout, group))
+    holds = tuple(_holds(draft, subject, admission))
+    state = _state(draft, subject)
+    turn = admission.turn_of(rollout)
+    return GroupView(
+        name=group.name,
+        kind=subject.kind,
+        target=subject.target,
+        rollout=None if rollout is None else rollout.id,
+        state=state,
+        sentence=sentence_of(draft, Judgement(subject, turn, waves, holds, state)),
+        done=subject.drift.on_target,
+        in_flight=_in_flight(draft, subject),
+        of=subject.drift.of,
+        waves=waves,
+        holds=holds,
+        revision=draft.recall.declared[group.name].revision,
+        warnings=tuple(_warnings(draft, subject)) if subject.kind is RolloutKind.SOFTWARE else (),
+    )
+
+
+def _in_flight(draft: Draft, subject: Subject) -> int:
+    """Count what is in flight for this subject: for its finalization, or for anything else."""
+    finalizing = draft.running(subject.group.name, finalizing=True)
+    own = 0 if finalizing is None else len(finalizing.in_flight)
+    return own if subject.kind is RolloutKind.METADATA else draft.in_flight_count(subject.group.name) - own
+
+
+def _waves(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> Iterator[WaveView]:
     for wave in rollout.waves:
         members = list(rollout.members(wave.number))
         yield WaveView(
             number=wave.number,
             name=wave.name,
             clusters=tuple(name for name, _ in members),
-            soak=definition_of(wave, group).soak,
+            soak=soak_of(draft, group, rollout, wave),
             admitted=True,
             done=sum(record.state in _REACHED for _, record in members),
             has_soaked=wave.soaked_at is not None,
         )
     if rollout.is_running:
-        coming = enumerate(waves_to_come(rollout, group), start=len(rollout.waves) + 1)
+        coming = enumerate(waves_to_come(rollout, group, draft.terrain), start=len(rollout.waves) + 1)
         for number, (name, definition, clusters) in coming:
             yield WaveView(number, name, clusters, definition.soak, admitted=False, done=0, has_soaked=False)
 
 
-def _state(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None) -> StatusState:
+def _state(draft: Draft, subject: Subject) -> StatusState:
+    group, rollout, drift = subject.group, subject.rollout, subject.drift
     halted = group.halted or any(draft.open_stops(group.name, StopKind.HALT))
     if halted and (rollout is None or rollout.is_running):
         return StatusState.FAILURE
@@ -86,55 +126,82 @@ def _state(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None) -> 
         return StatusState.PENDING
     if rollout is not None and rollout.outcome is Outcome.FAILED and any(draft.open_stops(group.name)):
         return StatusState.FAILURE
-    drift = draft.drifts[group.name]
     missing = draft.unlisted or draft.membership.missing.get(group.name)
     if drift.on_target and drift.on_target == drift.of and not missing:
         return StatusState.SUCCESS
     return StatusState.PENDING
 
 
-def _holds(
-    draft: Draft, group: ClusterGroup, turn: Turn | None, rollout: RolloutRecord | None, fleet: tuple[Hold, ...]
-) -> Iterator[Hold]:
-    drift, membership = draft.drifts[group.name], draft.membership
+def _holds(draft: Draft, subject: Subject, admission: Admission) -> Iterator[Hold]:
+    turn = admission.turn_of(subject.rollout)
     if turn is not None:
         yield from turn.all_holds
-    elif drift.below:
-        yield from (*fleet, *holds_of(group_answers(draft, group)))
+    elif subject.kind is RolloutKind.METADATA:
+        if subject.drift.below:
+            yield from holds_of((whole_answer(draft, subject.group),))
+    elif subject.drift.below:
+        yield from (*holds_of(fleet_answers(draft)), *holds_of(group_answers(draft, subject.group, None)))
     else:
-        yield from holds_of((halt_answer(draft, group),))
+        yield from holds_of((halt_answer(draft, subject.group),))
+    if subject.kind is RolloutKind.SOFTWARE:
+        yield from admission.returns.get(subject.group.name, ())
+        asked = {hold.cluster for hold in turn.candidates.holds} if turn is not None else set()
+        yield from _holds_of_clusters(draft, subject, asked)
+    if subject.rollout is not None:
+        yield from _past_deadline(draft, subject.group, subject.rollout)
+
+
+def _holds_of_clusters(draft: Draft, subject: Subject, asked: set[str | None]) -> Iterator[Hold]:
+    """Yield what holds clusters that no wave asked about."""
+    group, drift, membership = subject.group, subject.drift, draft.membership
     for name in membership.missing.get(group.name, ()):
-        yield Hold(
-            HoldReason.CLUSTER_MISSING, f"{group.name} names it, and no one live cluster has that name", cluster=name
-        )
+        detail = f"{group.name} names it, and no one live cluster has that name"
+        yield Hold(HoldReason.CLUSTER_MISSING, detail, cluster=name)
     for name, groups in membership.claimed_twice.items():
         if group.name in groups:
             detail = f"groups {' and '.join(groups)} claim it; leave it to one of them"
             yield Hold(HoldReason.CLAIMED_TWICE, detail, cluster=name)
+    members = subject.rollout.clusters if subject.rollout is not None and subject.rollout.is_running else {}
     for name in drift.above:
-        reading = draft.reading(name)
-        assert isinstance(reading, Reading), (name, reading)
-        yield ahead_of_target(reading, group.target).of(name)
-    yield from _unhealthy(draft, drift.sick)
-    asked = {hold.cluster for hold in turn.candidates.holds} if turn is not None else set()
+        if name not in members:
+            yield _above(draft, name, group.target).of(name)
+    if members:
+        outside = (name for name in drift.below if name not in members and name not in asked)
+        yield from _outside(draft, group, outside)
+    yield from _unhealthy(draft, drift, asked)
     for stop in draft.cluster_stops:
-        if stop.scope == group.name and stop.cluster not in asked:
-            quarantined = stop.kind is StopKind.QUARANTINE
-            reason = HoldReason.CLUSTER_QUARANTINED if quarantined else HoldReason.CHANGED_BY_OTHERS
-            detail = f"{stop.detail}; to go on merge acknowledge: [{stop.id}]"
-            yield Hold(reason, detail, cluster=stop.cluster)
-    if rollout is not None:
-        yield from _past_deadline(draft, group, rollout)
+        verdict = stopped((stop,))
+        if stop.scope == group.name and stop.cluster not in asked and isinstance(verdict, Hold):
+            yield verdict.of(stop.cluster or "")
 
 
-def _unhealthy(draft: Draft, names: Iterable[str]) -> Iterator[Hold]:
-    """Yield what is wrong with clusters on target: it holds no start, and people should know."""
+def _above(draft: Draft, name: str, target: KafkaVersion) -> Hold:
+    """Return why a cluster stays above its target: others took it there, or the way down is shut."""
+    reading = draft.reading(name)
+    assert isinstance(reading, Reading), (name, reading)
+    if was_taken_to(draft, name, reading.highest):
+        illegal = illegal_return(Position.of(reading), target, draft.catalog)
+        if illegal is not None:
+            return Hold(HoldReason.NO_LEGAL_HOP, illegal)
+    return ahead_of_target(reading, target)
+
+
+def _outside(draft: Draft, group: ClusterGroup, names: Iterable[str]) -> Iterator[Hold]:
+    """Yield what holds clusters below the target that wait outside of the running rollout."""
     for name in names:
+        for hold in holds_of(cluster_answers(draft, group, None, name)):
+            if hold.reason is HoldReason.CLUSTER_HELD:
+                yield hold.of(name)
+
+
+def _unhealthy(draft: Draft, drift: Drift, asked: set[str | None]) -> Iterator[Hold]:
+    """Yield what is wrong with clusters on target: it holds no start, and people should know."""
+    for name in drift.sick:
         reading = draft.reading(name)
         assert isinstance(reading, Reading), (name, reading)
         verdict = health(reading)
-        assert isinstance(verdict, Hold), (name, verdict)
-        yield verdict.of(name)
+        if name not in asked and name not in drift.below and reading.settled and isinstance(verdict, Hold):
+            yield verdict.of(name)
 
 
 def _past_deadline(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> Iterator[Hold]:
@@ -147,10 +214,39 @@ def _past_deadline(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) ->
             yield Hold(HoldReason.UNKNOWN_PAST_DEADLINE, detail, cluster=name)
 
 
+def _warnings(draft: Draft, subject: Subject) -> Iterator[str]:
+    """Yield what speaks against the target and holds nothing, while anybody still has to go there."""
+    group, drift = subject.group, subject.drift
+    row = draft.catalog.releases.get(group.target)
+    if not drift.below or row is None:
+        return
+    if row.broker_cves:
+        yield f"{group.target} has known CVEs: {', '.join(row.broker_cves)}"
+    if row.client_bugs:
+        yield f"{group.target} ships clients with known bugs: {', '.join(row.client_bugs)}"
+    readings = (draft.reading(name) for name in drift.below)
+    releases = {reading.release for reading in readings if isinstance(reading, Reading)}
+    newer = sorted(release for release in releases if is_older(group.target, release, draft.catalog))
+    if newer:
+        yield f"{group.target} came out before {newer[-1]}, which runs now, and may lack fixes that it has"
+    unfinished = [
+        str(rollout.target)
+        for rollout in draft.recall.rollouts.values()
+        if rollout.group == group.name and rollout.way is Way.FINALIZE and rollout.outcome is Outcome.SUPERSEDED
+        if isinstance(rollout.target, MetadataVersion) and _lacks(draft, group, rollout.target)
+    ]
+    if unfinished:
+        yield f"the finalization of {unfinished[-1]} was not finished"
+
+
+def _lacks(draft: Draft, group: ClusterGroup, level: MetadataVersion) -> bool:
+    return bool(drift_of(draft.members(group.name), draft.clusters, level).below)
+
+
 def judged(view: GroupView, draft: Draft) -> GroupJudged | None:
     """Return what to record of ``view``; None where the last word still stands (details and times aside)."""
     holds = tuple((hold.reason.value, hold.detail, hold.cluster or "") for hold in view.holds[:HOLDS_RECORDED_MAX])
-    last = draft.recall.groups.get(view.name)
+    last = draft.recall.groups.get(view.context)
     before: Mapping[tuple[str, str], str] = {} if last is None else {(r, c): d for r, d, c in last.holds}
     begun = tuple(hold for hold in holds if (hold[0], hold[2]) not in before)
     counts = (str(view.target), view.done, view.in_flight, view.of, view.sentence)
@@ -167,6 +263,7 @@ def judged(view: GroupView, draft: Draft) -> GroupJudged | None:
         holds=holds,
         begun=begun,
         rollout=view.rollout,
+        kind=view.kind,
     )
 
 

@@ -54,6 +54,8 @@ class Wave:
     max_in_flight: int
     approval_required: bool
     place: Place
+    select: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the clusters that go first in this wave; empty = any. Where none has them, the next ones go."""
 
 
 class OnFailure(StrEnum):
@@ -104,6 +106,48 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class PrometheusGate:
+    """Holds unless the answer to a query lies within its bounds in enough consecutive cycles."""
+
+    name: str
+    query: str
+    below: float | None
+    above: float | None
+    samples: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookGate:
+    """Holds unless another system says yes."""
+
+    name: str
+    url: str
+    place: Place
+    samples: int = 1
+
+
+ExternalGate = PrometheusGate | WebhookGate
+
+
+@dataclass(frozen=True, slots=True)
+class Expedite:
+    """A person's word that one release is urgent: shorter soaks, and no windows or freezes where it says so."""
+
+    version: KafkaVersion
+    groups: tuple[str, ...]
+    """Patterns such as ``prod-*``."""
+    reason: str
+    by: str
+    until: datetime
+    place: Place
+    soak: timedelta | None = None
+    """The longest soak of a wave; None leaves them as declared."""
+    ignore_windows: bool = False
+    ignore_freezes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Selector:
     """Which clusters a group claims: by names, or by labels that all must match."""
 
@@ -137,6 +181,8 @@ class ClusterGroup:
     acknowledge: frozenset[int] = frozenset()
     """Numbers of this group's halts and quarantines that a person has looked at."""
     halted: bool = False
+    gates: tuple[ExternalGate, ...] = ()
+    """Questions to outside systems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +196,24 @@ class SourceDeclaration:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainLimit:
+    """How many clusters with one value of a label may be in flight at a time."""
+
+    label: str
+    clusters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Limits over all groups."""
 
     clusters_in_flight: int = 10
+    per_domain: tuple[DomainLimit, ...] = ()
+    """The label of the first is the failure domain, over which waves are spread."""
+    never_together: tuple[str, ...] = ()
+    """Labels: clusters that share such a label's value are never in flight or soaking together."""
+    unavailable_percent: int = 5
+    """The breaker: with more of the claimed clusters unavailable than this, and more than one, nothing starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +230,8 @@ class Declaration:
     halted: bool = False
     inventories: Mapping[str, Inventory] = field(default_factory=dict, compare=False)
     """The inventories of simulated sources, by the source's name."""
+    expedite: tuple[Expedite, ...] = ()
+    """The fleet's, and each group's with its own name as the pattern."""
 
     def group(self, name: str) -> ClusterGroup | None:
         """Return the group called ``name``, or None where the revision declares no such group."""

@@ -1,4 +1,4 @@
-"""Durations and times as people write and read them: ``4h``, ``14:05 UTC``."""
+"""Durations, times and counts as people write and read them: ``4h``, ``14:05 UTC``, ``2 clusters``."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -48,3 +48,8 @@ def format_moment(moment: datetime, now: datetime) -> str:
     moment = moment.astimezone(UTC)
     same_day = moment.date() == now.astimezone(UTC).date()
     return moment.strftime("%H:%M UTC" if same_day else "%a %Y-%m-%d %H:%M UTC")
+
+
+def counted(clusters: int) -> str:
+    """Return ``1 cluster``, ``2 clusters``."""
+    return f"{clusters} cluster{'' if clusters == 1 else 's'}"

@@ -7,8 +7,8 @@ may be added with a default; none is renamed or removed, since old ledgers must 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.model.history import Outcome, RolloutKind, StopKind
-from controller.model.versions import Target
+from controller.model.history import Outcome, RolloutKind, StopKind, Way
+from controller.model.versions import KafkaVersion, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,11 @@ class RolloutPlanned:
     """Full names, in the order in which waves take them."""
     waves: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Name and clusters of each wave as planned; what is admitted may differ, and is recorded then."""
+    group_target: KafkaVersion | None = None
+    """The release that the group declares; None in entries from before there were targets between."""
+    way: Way = Way.FORWARD
+    first: int = 0
+    """On the way down: how many clusters its first wave has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,14 @@ class OrderPassed:
 
     group: str
     target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReached:
+    """The whole group was observed healthy on its release, its waves soaked: ``finalize.soak`` begins."""
+
+    group: str
+    target: KafkaVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +196,14 @@ class ClusterConverged:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterReturned:
+    """A cluster that had not failed itself is back on the release it came from; it goes to the tail wave."""
+
+    rollout: int
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterFailed:
     """A cluster failed in this rollout."""
 
@@ -231,6 +252,8 @@ class Stopped:
     suspect: Target | None = None
     """The release that a halt's failures speak against."""
     rollout: int | None = None
+    wave: int | None = None
+    """The wave whose failures caused a halt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +281,7 @@ class GroupJudged:
     begun: tuple[tuple[str, str, str], ...] = ()
     """Those of ``holds`` that were not among the last word's."""
     rollout: int | None = None
+    kind: RolloutKind = RolloutKind.SOFTWARE
 
 
 Entry = (
@@ -267,6 +291,7 @@ Entry = (
     | RolloutPlanned
     | RolloutEnded
     | OrderPassed
+    | TargetReached
     | ClusterJoined
     | ClusterLeft
     | ClusterSetAside
@@ -278,6 +303,7 @@ Entry = (
     | StartAccepted
     | StartWithdrawn
     | ClusterConverged
+    | ClusterReturned
     | ClusterFailed
     | SlotFreed
     | ClusterQuarantined

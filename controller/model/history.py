@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from controller.model.versions import Target
+from controller.model.versions import KafkaVersion, Target
 
 
 class RolloutKind(StrEnum):
@@ -16,6 +16,17 @@ class RolloutKind(StrEnum):
 
     SOFTWARE = "software"
     METADATA = "metadata"
+
+
+class Way(StrEnum):
+    """Which way a rollout takes its group."""
+
+    FORWARD = "forward"
+    """To the declared release, or to what lies between."""
+    DOWN = "down"
+    """Back to a lower release that was declared since."""
+    FINALIZE = "finalize"
+    """To the metadata.version of the release that the whole group runs."""
 
 
 class Outcome(StrEnum):
@@ -49,7 +60,11 @@ class ClusterRecord:
     tail: bool = False
     """It goes to the tail wave."""
     release_from: Target | None = None
-    """What it ran when it was started last."""
+    """What it ran when it was started for the rollout's target."""
+    aim: Target | None = None
+    """What it was started for last: the rollout's target, or ``release_from`` where it was sent back."""
+    sent_back: bool = False
+    """Its downgrade was tried in this rollout; it is tried once."""
     token: str = ""
     """The state of its resource that the last start was written against."""
     started_at: datetime | None = None
@@ -102,6 +117,11 @@ class RolloutRecord:
     """Distinct clusters that failed and are not forgiven."""
     outcome: Outcome | None = None
     ended_at: datetime | None = None
+    group_target: KafkaVersion | None = None
+    """The release that the group declared at rollout start; ``target`` may lie between."""
+    way: Way = Way.FORWARD
+    first: int = 0
+    """On the way down: how many clusters its first wave has, those that failed; 0 where none had."""
 
     @property
     def is_running(self) -> bool:
@@ -147,6 +167,8 @@ class Stop:
     suspect: Target | None = None
     """The release that its failures speak against."""
     rollout: int | None = None
+    wave: int | None = None
+    """The wave whose failures caused it."""
     acknowledged_at: datetime | None = None
 
     @property
@@ -189,8 +211,13 @@ class History:
     declared: Mapping[str, DeclaredTarget] = field(default_factory=dict)
     """By group."""
     groups: Mapping[str, GroupState] = field(default_factory=dict)
-    passed: Mapping[str, Target] = field(default_factory=dict)
-    """By group: the highest release on which it has converged, so that groups that wait for it may follow."""
+    """By what people call it: the group's name, and ``GROUP/metadata`` for its finalization."""
+    passed: Mapping[tuple[str, RolloutKind], Target] = field(default_factory=dict)
+    """By group: the highest release, and level, on which it has converged, so that groups may follow it."""
+    reached: Mapping[str, tuple[Target, datetime]] = field(default_factory=dict)
+    """By group: since when the whole of it was observed healthy on a release, its waves soaked."""
+    taken: Mapping[str, KafkaVersion] = field(default_factory=dict)
+    """By cluster: the release for which this ledger started it last, and that the live fleet took."""
     head: str = ""
     """The newest revision seen, valid or not; empty before the first."""
     in_force: str = ""

@@ -51,6 +51,8 @@ class Reading:
     findings: tuple[Finding, ...] = ()
     metadata_version: MetadataVersion | None = None
     """Finalized level; None where there is none (ZooKeeper) or it could not be told."""
+    wanted_metadata: MetadataVersion | None = None
+    """The level that its resource asks for now; None where it asks for none."""
     zookeeper: bool = False
     full: bool = True
     """Health was read in this cycle, not remembered or left out."""
@@ -64,6 +66,8 @@ class Reading:
     """Another tool that owns its version, and what to change."""
     refused: str | None = None
     """Its operator's own sentence, where it took the wish and refuses it."""
+    changed_by: str = ""
+    """Who wrote its version last, where the source can tell."""
     progress: str = ""
     """Such as ``4 of 6 brokers``, while it rolls."""
     supported: tuple[KafkaVersion, KafkaVersion] | None = None
@@ -96,6 +100,16 @@ class SourceReading:
 
 
 @dataclass(frozen=True, slots=True)
+class GateReading:
+    """What an outside system answered to a group's gate in this cycle."""
+
+    passed: bool | None
+    """None where it gave no answer that can be used; that holds too."""
+    detail: str
+    """What it answered, with its number, or why that is no answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """The whole fleet in one cycle."""
 
@@ -103,3 +117,5 @@ class Observation:
     """Every cluster that is listed, or was listed before its source became unreachable."""
     unreachable: Mapping[str, str] = field(default_factory=dict)
     """Sources that could not be read, with why."""
+    gates: Mapping[tuple[str, str], GateReading] = field(default_factory=dict)
+    """By group and gate: the answers of those that were asked in this cycle."""

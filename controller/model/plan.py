@@ -11,7 +11,7 @@ from controller.model.observation import Reading, Unknown
 from controller.model.outbox import CommitStatus, StatusState, ThreadHead
 from controller.model.places import Place
 from controller.model.verdict import Answer, Hold
-from controller.model.versions import Target
+from controller.model.versions import MetadataVersion, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Start:
     """After this nothing is written any more."""
     fleet: str
     """The fleet's name, which marks the live resource."""
+    pinned: MetadataVersion | None = None
+    """The finalized level that the same write pins, so that no operator raises it with the release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,11 @@ class GroupView:
     """One group as people see it, everywhere the same."""
 
     name: str
+    kind: RolloutKind
+    """What this speaks of: the group's software, or its finalization, which has a view of its own."""
     target: Target
     rollout: int | None
     """Id of the rollout this speaks of: the running one, else the last one to this target."""
-    kind: RolloutKind | None
     state: StatusState
     sentence: str
     done: int
@@ -66,6 +69,13 @@ class GroupView:
     holds: tuple[Hold, ...] = ()
     revision: str = ""
     """The revision that declared the target."""
+    warnings: tuple[str, ...] = ()
+    """What holds nothing, and people should know."""
+
+    @property
+    def context(self) -> str:
+        """What people call it: the group's name, or ``GROUP/metadata`` for its finalization."""
+        return self.name if self.kind is RolloutKind.SOFTWARE else f"{self.name}/metadata"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,8 @@ class Plan:
     """Live clusters that no group claims; full names."""
     watch: frozenset[str] = frozenset()
     """Clusters to be read in full in the next cycle."""
+    ask: frozenset[str] = frozenset()
+    """Groups whose external gates the next cycle asks."""
     short: Mapping[str, str] = field(default_factory=dict)
     """Full name to short name, of every cluster."""
 

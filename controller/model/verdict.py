@@ -23,6 +23,7 @@ class HoldReason(StrEnum):
     OUTSIDE_WINDOW = "OutsideWindow"
     WINDOW_TOO_SHORT = "WindowTooShort"
     GROUP_ORDER = "GroupOrder"
+    GROUP_NOT_ON_TARGET = "GroupNotOnTarget"
     WAVE_UNDER_WAY = "WaveUnderWay"
     SOAKING = "Soaking"
     APPROVAL_MISSING = "ApprovalMissing"

@@ -13,9 +13,9 @@ from tests.builders import HOUR, MINUTE, NEW, NOON, a_finding, a_reading, releas
 from tests.builders_core import a_group, a_hold, a_strategy, a_wave, a_window
 from tests.core.plays import Play, half_rolled
 
-FLEET = ["revision", "fleet halt"]
+FLEET = ["revision", "fleet halt", "breaker"]
 GROUP = ["group halt", "release suspect", "release", "freeze", "window", "group order"]
-CLUSTER = ["observation", "held", "stopped", "identity", "settled", "health", "hop", "operator"]
+CLUSTER = ["observation", "held", "stopped", "identity", "settled", "health", "hop", "operator", "never together"]
 DARK = Unknown("no broker answers")
 
 
@@ -187,7 +187,7 @@ def test_a_cluster_in_no_rollout_is_told_what_its_group_holds_for() -> None:
     play = Play(a_group(windows=(a_window("13:00", "14:00"),))).live("p-1", reading=DARK)
 
     assert [HoldReason.OUTSIDE_WINDOW, HoldReason.NOT_OBSERVED] == reasons(play, "p-1")
-    assert [*FLEET, *GROUP, "observation", "held", "stopped"] == gates(play, "p-1")
+    assert [*FLEET, *GROUP, "observation", "held", "stopped", "never together"] == gates(play, "p-1")
 
 
 def test_all_gates_answer_and_not_only_the_first_to_hold() -> None:

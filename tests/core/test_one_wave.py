@@ -27,10 +27,10 @@ def test_who_waits_longest_is_admitted_first() -> None:
     Since its rollout was planned, or since its last wave had soaked; the name decides among equals.
     """
     waves = (a_wave("canary", "1", MINUTE), a_wave("rest", "rest", MINUTE))
-    zebra = a_group("zebra", strategy=a_strategy(waves=waves), windows=(a_window("12:10", "12:30"),))
+    zebra = a_group("zebra", strategy=a_strategy(waves=waves), windows=(a_window("12:10", "13:30"),))
     play = Play(zebra).live("z-1", "z-2", group="zebra")
     play.cycle()
-    late = a_group("ant", windows=(a_window("12:10", "12:30"),))
+    late = a_group("ant", windows=(a_window("12:10", "13:30"),))
     play.live("a-1", group="ant").declare(zebra, late).cycle()
     play.now = NOON + 10 * MINUTE
 
@@ -53,7 +53,9 @@ def test_refills_go_before_admissions() -> None:
     The one free slot of the fleet goes to the wave that is under way.
     """
     green = a_group("green", strategy=a_strategy(waves=(a_wave("all", "rest"),)))
-    play = Play(declaration=a_declaration(green, limits=Limits(1))).live("g-1", "g-2", group="green")
+    play = Play(declaration=a_declaration(green, limits=Limits(1, unavailable_percent=100))).live(
+        "g-1", "g-2", group="green"
+    )
     (first,) = started(play.cycle())
     play.live("b-1", group="blue").declare(a_group("blue"), green)
     plan = play.reach(first).cycle()
@@ -82,7 +84,9 @@ def test_slots_are_counted_within_the_cycle_that_gives_them() -> None:
     """
     green = a_group("green", strategy=a_strategy(waves=(a_wave("all", "rest", most=2),)))
     blue = a_group("blue", strategy=a_strategy(waves=(a_wave("all", "rest", most=5),)))
-    play = Play(declaration=a_declaration(green, limits=Limits(3))).live("g-1", "g-2", "g-3", group="green")
+    play = Play(declaration=a_declaration(green, limits=Limits(3, unavailable_percent=100))).live(
+        "g-1", "g-2", "g-3", group="green"
+    )
     first = started(play.cycle())
     play.live("b-1", "b-2", "b-3", "b-4", group="blue").declare(blue, green)
     plan = play.reach(first[0]).cycle()

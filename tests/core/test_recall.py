@@ -71,7 +71,12 @@ STORY: tuple[e.Entry, ...] = (
     e.GroupJudged("prod", NEW, "prod goes on", 1, 0, 2, (("Soaking", "soaks", ""),)),
     e.RequestTaken(1, "nothing changed"),
     e.OrderPassed("prod", TARGET),
+    start(B),
+    e.ClusterFailed(1, "prod", B, "too late"),
+    start(B),
+    e.ClusterReturned(1, B),
     ended(),
+    e.TargetReached("prod", TARGET),
 )
 """Every kind of entry at least once, in an order that can be."""
 
@@ -230,7 +235,7 @@ def test_the_highest_release_passed_is_remembered() -> None:
         e.OrderPassed("dev", release("4.1.2")),
     )
 
-    assert {"prod": release("4.3.0"), "dev": release("4.1.2")} == history.passed
+    assert {("prod", SOFTWARE): release("4.3.0"), ("dev", SOFTWARE): release("4.1.2")} == history.passed
 
 
 def test_only_the_last_ended_rollouts_are_remembered() -> None:

@@ -19,7 +19,7 @@ from controller.model.observation import Unknown
 from controller.model.outbox import StatusState
 from controller.model.verdict import HoldReason
 from tests.builders import HOUR, MINUTE, NEW, a_reading, release
-from tests.builders_core import TARGET, a_declaration, a_group, a_hold, a_strategy, a_wave, an_approval
+from tests.builders_core import SOFTWARE, TARGET, a_declaration, a_group, a_hold, a_strategy, a_wave, an_approval
 from tests.core.plays import Play, half_rolled, only, started
 
 ONE_WAVE = a_strategy(waves=(a_wave("all", "rest", MINUTE),))
@@ -310,7 +310,7 @@ def test_a_rollout_ends_with_its_last_wave_soaked() -> None:
 
     (ended,) = only(RolloutEnded, play.cycle().entries)
     assert (Outcome.CONVERGED, "clusters: 2") == (ended.outcome, ended.detail)
-    assert TARGET == play.history.passed["prod"]
+    assert TARGET == play.history.passed["prod", SOFTWARE]
 
 
 def test_a_rollout_waits_for_whom_it_has_in_its_tail() -> None:

@@ -20,6 +20,7 @@ ENTRIES: tuple[e.Entry, ...] = (
     e.StartAccepted(1, CLUSTER),
     e.StartWithdrawn(1, CLUSTER),
     e.ClusterConverged(1, CLUSTER),
+    e.ClusterReturned(1, CLUSTER),
     e.WaveSoaked(1, "prod", 1),
     e.ClusterFailed(1, "prod", CLUSTER, "past its deadline"),
     e.SlotFreed(1, CLUSTER),

@@ -95,7 +95,7 @@ def test_clusters_of_an_earlier_target_in_flight_are_told() -> None:
     play.declare(a_group(target="4.3.2", strategy=a_strategy(waves=THREE))).show("p-2", half_rolled()).cycle()
 
     assert play.view().sentence.endswith(
-        "not started; held (WaveUnderWay): 1 clusters are still in flight for an earlier target"
+        "not started; held (WaveUnderWay): still in flight for an earlier target: 1 cluster"
     )
 
 
@@ -125,7 +125,7 @@ def test_a_group_at_rest_is_all_on_target() -> None:
     play.cycle()
 
     assert ("prod → 4.3.1: all 2 clusters on target", StatusState.SUCCESS) == (play.view().sentence, play.view().state)
-    assert (2, 0, 2, None, None) == (
+    assert (2, 0, 2, None, RolloutKind.SOFTWARE) == (
         play.view().done,
         play.view().in_flight,
         play.view().of,

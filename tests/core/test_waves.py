@@ -6,12 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.waves import TAIL, definition_of, next_wave, order_of, pool_to_fill, size_of, split, waves_to_come
+from controller.core.waves import (
+    TAIL,
+    Terrain,
+    definition_of,
+    next_wave,
+    order_of,
+    pool_to_fill,
+    size_of,
+    split,
+    waves_to_come,
+)
 from controller.model.history import ClusterRecord, ClusterState, RolloutRecord, WaveRecord
 from tests.builders import NOON, release
 from tests.builders_core import REVISION, SOFTWARE, TARGET, a_group, a_strategy, a_wave
 
 NAMES = tuple(f"sim/p-{number}" for number in range(1, 8))
+GROUND = Terrain({})
 THREE = (a_wave("canary", "1"), a_wave("early", "25%"), a_wave("rest", "rest"))
 
 
@@ -85,10 +96,10 @@ def test_waves_are_dealt_out_in_order_until_nobody_is_left() -> None:
     """
     Waves for which nobody is left are left out.
     """
-    dealt = split(NAMES[:3], (a_wave("canary", "1"), a_wave("early", "5"), a_wave("rest", "rest")), 3)
+    dealt = split(NAMES[:3], (a_wave("canary", "1"), a_wave("early", "5"), a_wave("rest", "rest")), 3, GROUND)
 
     assert [("canary", NAMES[:1]), ("early", NAMES[1:3])] == [(wave.name, names) for wave, names in dealt]
-    assert () == split((), THREE, 0)
+    assert () == split((), THREE, 0, GROUND)
 
 
 @given(st.integers(0, 40), st.lists(st.sampled_from(["1", "3", "10%", "50%", "100%"]), max_size=4))
@@ -99,7 +110,7 @@ def test_every_cluster_falls_into_exactly_one_wave(count: int, sizes: list[str])
     names = [f"c-{number}" for number in range(count)]
     waves = [a_wave(f"w{number}", size) for number, size in enumerate([*sizes, "rest"])]
 
-    dealt = split(names, waves, count)
+    dealt = split(names, waves, count, GROUND)
 
     assert names == [name for _, members in dealt for name in members]
     assert all(members for _, members in dealt)
@@ -109,7 +120,7 @@ def test_the_first_wave_comes_first() -> None:
     """
     It has the first declared wave's rules, and may take the pending clusters in order, as many as it is large.
     """
-    wave = next_wave(a_rollout(), a_group(strategy=a_strategy(waves=THREE)))
+    wave = next_wave(a_rollout(), a_group(strategy=a_strategy(waves=THREE)), GROUND)
 
     assert wave is not None
     assert (1, "canary", False, 1, NAMES) == (wave.number, wave.name, wave.tail, wave.pool.size, wave.pool.names)
@@ -123,7 +134,7 @@ def test_the_wave_after_those_admitted_is_next() -> None:
     group = a_group(strategy=a_strategy(waves=THREE))
     edited = a_group(strategy=a_strategy(waves=(a_wave("all-new", "3"), a_wave("second", "50%"), a_wave("z", "rest"))))
 
-    early, second = next_wave(rollout, group), next_wave(rollout, edited)
+    early, second = next_wave(rollout, group, GROUND), next_wave(rollout, edited, GROUND)
 
     assert early is not None
     assert second is not None
@@ -137,7 +148,7 @@ def test_with_fewer_waves_than_were_admitted_the_rest_goes_like_the_last_one() -
     Whoever still waits goes in a tail wave: no wave is planned a second time.
     """
     wave = next_wave(
-        a_rollout(admitted=2, p_1=in_wave(1), p_2=in_wave(2)), a_group(strategy=a_strategy(waves=THREE[2:]))
+        a_rollout(admitted=2, p_1=in_wave(1), p_2=in_wave(2)), a_group(strategy=a_strategy(waves=THREE[2:])), GROUND
     )
 
     assert wave is not None
@@ -150,9 +161,9 @@ def test_the_tail_goes_when_nobody_else_waits() -> None:
     """
     rollout = a_rollout(NAMES[:3], admitted=2, p_1=in_wave(1), p_2=in_wave(2), p_3=TO_TAIL)
 
-    wave = next_wave(rollout, a_group(strategy=a_strategy(waves=THREE)))
+    wave = next_wave(rollout, a_group(strategy=a_strategy(waves=THREE)), GROUND)
     another = next_wave(
-        replace(rollout, waves=(*rollout.waves, WaveRecord(3, TAIL, tail=True, admitted_at=NOON))), a_group()
+        replace(rollout, waves=(*rollout.waves, WaveRecord(3, TAIL, tail=True, admitted_at=NOON))), a_group(), GROUND
     )
 
     assert wave is not None
@@ -172,7 +183,7 @@ def test_a_declared_wave_leaves_the_tail_alone_while_others_wait() -> None:
     Those of the tail only take the places where each of the others is held.
     """
     wave = next_wave(
-        a_rollout(NAMES[:3], admitted=1, p_1=in_wave(1), p_2=TO_TAIL), a_group(strategy=a_strategy(waves=THREE))
+        a_rollout(NAMES[:3], admitted=1, p_1=in_wave(1), p_2=TO_TAIL), a_group(strategy=a_strategy(waves=THREE)), GROUND
     )
 
     assert wave is not None
@@ -183,7 +194,7 @@ def test_where_everybody_was_set_aside_before_the_first_wave_the_canary_is_still
     """
     The first wave is never the tail: it takes no more of them than it is large.
     """
-    wave = next_wave(a_rollout(NAMES[:2], p_1=TO_TAIL, p_2=TO_TAIL), a_group(strategy=a_strategy(waves=THREE)))
+    wave = next_wave(a_rollout(NAMES[:2], p_1=TO_TAIL, p_2=TO_TAIL), a_group(strategy=a_strategy(waves=THREE)), GROUND)
 
     assert wave is not None
     assert ("canary", False, 1, NAMES[:2]) == (wave.name, wave.tail, wave.pool.size, wave.pool.names)
@@ -195,7 +206,7 @@ def test_no_wave_is_next_where_nobody_waits() -> None:
     """
     rollout = a_rollout(NAMES[:2], admitted=1, p_1=in_wave(1), p_2=in_wave(1, ClusterState.QUARANTINED))
 
-    assert None is next_wave(rollout, a_group())
+    assert None is next_wave(rollout, a_group(), GROUND)
 
 
 def test_a_wave_of_nobody_is_filled_from_the_next_pending_ones() -> None:
@@ -204,8 +215,8 @@ def test_a_wave_of_nobody_is_filled_from_the_next_pending_ones() -> None:
     """
     rollout = a_rollout(NAMES[:4], admitted=1, p_1=in_wave(1, ClusterState.QUARANTINED), p_4=TO_TAIL)
 
-    pool = pool_to_fill(rollout, THREE[0], tail=False)
-    tail = pool_to_fill(rollout, THREE[2], tail=True)
+    pool = pool_to_fill(rollout, THREE[0], GROUND, tail=False)
+    tail = pool_to_fill(rollout, THREE[2], GROUND, tail=True)
 
     assert (NAMES[1:3], NAMES[3:4], 1) == (pool.names, pool.spare, pool.size)
     assert (NAMES[1:4], (), 3) == (tail.names, tail.spare, tail.size)
@@ -216,11 +227,11 @@ def test_an_admitted_wave_follows_its_present_declaration_by_name() -> None:
     Renamed away, it goes like the last wave.
     """
     group = a_group(strategy=a_strategy(waves=THREE))
-    wave = WaveRecord(1, "early", tail=False, admitted_at=NOON)
+    wave, rollout = WaveRecord(1, "early", tail=False, admitted_at=NOON), a_rollout()
 
-    assert THREE[1] == definition_of(wave, group)
-    assert THREE[2] == definition_of(replace(wave, name="gone"), group)
-    assert THREE[2] == definition_of(replace(wave, name=TAIL, tail=True), group)
+    assert THREE[1] == definition_of(wave, rollout, group)
+    assert THREE[2] == definition_of(replace(wave, name="gone"), rollout, group)
+    assert THREE[2] == definition_of(replace(wave, name=TAIL, tail=True), rollout, group)
 
 
 def test_the_waves_to_come_are_told_as_they_would_go_now() -> None:
@@ -230,8 +241,10 @@ def test_the_waves_to_come_are_told_as_they_would_go_now() -> None:
     group = a_group(strategy=a_strategy(waves=THREE))
     rollout = a_rollout(NAMES[:5], admitted=1, p_1=in_wave(1), p_2=TO_TAIL)
 
-    coming = [(name, names) for name, _, names in waves_to_come(rollout, group)]
-    fresh = [(name, names) for name, _, names in waves_to_come(a_rollout(NAMES[:2], p_1=TO_TAIL, p_2=TO_TAIL), group)]
+    coming = [(name, names) for name, _, names in waves_to_come(rollout, group, GROUND)]
+    fresh = [
+        (name, names) for name, _, names in waves_to_come(a_rollout(NAMES[:2], p_1=TO_TAIL, p_2=TO_TAIL), group, GROUND)
+    ]
 
     assert [("early", NAMES[2:3]), ("rest", NAMES[3:5]), (TAIL, NAMES[1:2])] == coming
     assert [("canary", NAMES[:1]), ("early", NAMES[1:2])] == fresh

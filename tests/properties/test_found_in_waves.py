@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from controller.core.waves import order_of
 from controller.model import entries as e
-from controller.model.history import ClusterState, Outcome
+from controller.model.history import ClusterState, Outcome, RolloutKind
 from controller.model.verdict import HoldReason
 from tests.builders import HOUR, MINUTE, a_reading, release
 from tests.builders_core import (
@@ -46,7 +46,7 @@ def test_a_rollout_whose_clusters_others_brought_to_the_target_has_converged() -
     course.cycle()
 
     assert Outcome.CONVERGED == course.rollout().outcome
-    assert release("4.3.1") == course.history.passed["prod"]
+    assert release("4.3.1") == course.history.passed["prod", RolloutKind.SOFTWARE]
 
 
 def test_a_wave_that_is_filled_again_soaks_from_the_start() -> None:

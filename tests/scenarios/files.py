@@ -27,16 +27,21 @@ class StoryFiles:
         self.fleet("")
 
     def fleet(self, spec: str) -> None:
-        """Write ``fleet.yaml`` with the keys of ``spec`` beside its sources."""
+        """Write ``fleet.yaml`` with the keys of ``spec`` beside its sources; the breaker has a story of its own."""
         head = _HEAD.format(kind="Fleet", name="metadata: {name: acme}\n")
+        limits = "" if "limits:" in spec else "  limits: {unavailable: 100%}\n"
         defaults = "" if "defaults:" in spec else _DEFAULTS
-        self.files["fleet.yaml"] = head + _FLEET + defaults + _indented(spec)
+        self.files["fleet.yaml"] = head + _FLEET + defaults + limits + _indented(spec)
 
     def group(self, name: str, target: str, spec: str) -> None:
-        """Write ``groups/NAME.yaml``; a group claims what is labelled ``group: NAME`` unless ``spec`` says whom."""
+        """Write ``groups/NAME.yaml``; a group claims what is labelled ``group: NAME`` unless ``spec`` says whom.
+
+        Its metadata.version stays unless ``spec`` says more: finalization is told in stories of its own.
+        """
         head = _HEAD.format(kind="ClusterGroup", name=f"metadata: {{name: {name}}}\n")
         claims = "" if "clusters:" in spec else f"  clusters: {{selector: {{matchLabels: {{group: {name}}}}}}}\n"
-        self.files[f"groups/{name}.yaml"] = f"{head}  kafkaVersion: {target}\n{claims}{_indented(spec)}"
+        level = "" if "metadataVersion:" in spec else "  metadataVersion: hold\n"
+        self.files[f"groups/{name}.yaml"] = f"{head}  kafkaVersion: {target}\n{claims}{_indented(spec)}{level}"
 
     def releases(self, spec: str) -> None:
         """Write ``releases.yaml``."""

@@ -172,7 +172,9 @@ class Book:
                 self.stops[entry.scope, entry.number] = StopNote(entry)
             case e.StopAcknowledged():
                 self._lift(entry)
-            case e.TargetDeclared() | e.RequestTaken() | e.OrderPassed() | e.SoakCredited() | e.GroupJudged():
+            case e.TargetDeclared() | e.TargetReached() | e.RequestTaken() | e.OrderPassed():
+                pass
+            case e.SoakCredited() | e.GroupJudged():
                 pass
             case _:
                 self._take_cluster(entry, at)

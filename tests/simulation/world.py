@@ -31,6 +31,7 @@ class Written:
         self.freezes: list[Freeze] = []
         self.halted = False
         self.limit = random.choice((2, 4, 10))
+        self.unavailable = random.choice((5, 30, 100))
         self.blocked: dict[KafkaVersion, str] = {}
 
     @property
@@ -45,7 +46,7 @@ class Written:
             (),
             tuple(declared[name] for name in sorted(declared)),
             replace(catalog(), blocked=dict(self.blocked)),
-            Limits(self.limit),
+            Limits(self.limit, unavailable_percent=self.unavailable),
             tuple(self.freezes),
             self.halted,
         )

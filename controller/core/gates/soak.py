@@ -7,7 +7,7 @@ which every converged cluster of the wave was *observed* healthy counts: an hour
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.model.durations import format_rough
+from controller.model.durations import counted, format_rough
 from controller.model.verdict import PASS, Hold, HoldReason, Verdict
 
 
@@ -24,24 +24,27 @@ class PreviousWave:
     soaked: timedelta
     soak: timedelta
     """How long it must soak."""
+    is_paused: bool = False
+    """Not all of it was seen healthy in this cycle, so that the time does not count."""
 
 
 def soak(previous: PreviousWave | None, others_in_flight: int, now: datetime) -> Verdict:
     """Hold until ``previous`` has soaked, and nothing is in flight for an earlier target of the group."""
     if others_in_flight:
-        return Hold(HoldReason.WAVE_UNDER_WAY, f"{others_in_flight} clusters are still in flight for an earlier target")
+        return Hold(HoldReason.WAVE_UNDER_WAY, f"still in flight for an earlier target: {counted(others_in_flight)}")
     if previous is None or previous.has_soaked:
         return PASS
     if not previous.has_begun:
         return Hold(
             HoldReason.WAVE_UNDER_WAY,
-            f"wave {previous.name} is under way, {previous.done} of {previous.of} clusters done",
+            f"wave {previous.name} is under way, {previous.done} of {counted(previous.of)} done",
         )
     left = previous.soak - previous.soaked
     if left <= timedelta(0):
         return Hold(HoldReason.WAVE_UNDER_WAY, f"wave {previous.name} was quiet long enough, but has failed clusters")
+    paused = ", paused while not all of it is seen healthy" if previous.is_paused else ""
     return Hold(
         HoldReason.SOAKING,
-        f"wave {previous.name} has soaked {format_rough(previous.soaked)} of {format_rough(previous.soak)}",
-        recheck_at=now + left,
+        f"wave {previous.name} has soaked {format_rough(previous.soaked)} of {format_rough(previous.soak)}{paused}",
+        recheck_at=None if previous.is_paused else now + left,
     )

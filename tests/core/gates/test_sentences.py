@@ -139,7 +139,7 @@ SENTENCES: list[tuple[Verdict, HoldReason, str]] = [
     (
         soak(None, 2, NOON),
         HoldReason.WAVE_UNDER_WAY,
-        "2 clusters are still in flight for an earlier target",
+        "still in flight for an earlier target: 2 clusters",
     ),
     (
         approval(ASKED, TARGET, [], NOON),
@@ -157,12 +157,12 @@ SENTENCES: list[tuple[Verdict, HoldReason, str]] = [
     (
         limits(fleet=10, fleet_max=10, group=9, wave_max=5),
         HoldReason.LIMIT_REACHED,
-        "10 clusters are in flight over the fleet, its limit is 10",
+        "10 clusters in flight over the fleet, its limit is 10",
     ),
     (
         limits(fleet=6, fleet_max=10, group=5, wave_max=5),
         HoldReason.LIMIT_REACHED,
-        "5 clusters are in flight in the group, the wave's limit is 5",
+        "5 clusters in flight in the group, the wave's limit is 5",
     ),
     (observation(None), HoldReason.CLUSTER_MISSING, "no source lists it"),
     (observation(Unknown("timed out")), HoldReason.NOT_OBSERVED, "it could not be read: timed out"),

@@ -1,0 +1,204 @@
+"""Where a group goes next: back, forward over what lies between, to its release, and then to its metadata.version.
+
+One step is one rollout. The way to the declared release and its finalization are told apart: the second begins once
+the whole group runs that release, soaked, and never holds the next release up.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from controller.core.draft import Draft
+from controller.core.drift import drift_of, is_well
+from controller.core.hops import DeadEnd, Hop, Position, illegal_return
+from controller.model.declaration import ClusterGroup, Finalize
+from controller.model.entries import TargetReached
+from controller.model.history import ClusterState, RolloutRecord, Way
+from controller.model.observation import Reading
+from controller.model.versions import KafkaVersion, MetadataVersion, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rollout that a group needs."""
+
+    way: Way
+    target: Target
+    members: tuple[str, ...]
+    """Full names; never empty."""
+
+
+def step_to_release(draft: Draft, group: ClusterGroup) -> Step | None:
+    """Return the next step to the declared release; None where no cluster needs one that can be had."""
+    back = [name for name in draft.drifts[group.name].above if can_return(draft, group, name)]
+    if back:
+        return Step(Way.DOWN, group.target, tuple(back))
+    stopped = {stop.cluster for stop in draft.open_stops(group.name) if stop.cluster is not None}
+    below = [name for name in draft.drifts[group.name].below if name not in stopped]
+    hops = {name: hop for name in below if isinstance(hop := hop_of(draft, group, name), Hop)}
+    detours = {name: hop for name, hop in hops.items() if hop.target != group.target}
+    between = {name: hop for name, hop in detours.items() if not is_held(draft, group, name)}
+    if between:
+        first = min(between.values(), key=_lowest_release_first)
+        return Step(Way.FORWARD, first.target, tuple(name for name, hop in between.items() if hop == first))
+    direct = tuple(name for name in below if name not in detours)
+    return Step(Way.FORWARD, group.target, (*direct, *draft.drifts[group.name].unknown)) if direct else None
+
+
+def _lowest_release_first(hop: Hop) -> tuple[bool, Target]:
+    """Releases before levels, so that those who arrive may be finalized together."""
+    return (isinstance(hop.target, MetadataVersion), hop.target)
+
+
+def hop_of(draft: Draft, group: ClusterGroup, name: str) -> Hop | DeadEnd | None:
+    """Return the cluster's first move on its way to the group's release; None while it cannot be seen."""
+    reading = draft.reading(name)
+    return draft.hop_of(group, reading) if isinstance(reading, Reading) else None
+
+
+def is_held(draft: Draft, group: ClusterGroup, name: str) -> bool:
+    """Tell whether a person holds the cluster, in Git or by annotation."""
+    reading = draft.reading(name)
+    return bool(draft.holds_in_git(group, name)) or (isinstance(reading, Reading) and reading.held is not None)
+
+
+def can_return(draft: Draft, group: ClusterGroup, name: str) -> bool:
+    """Tell whether the cluster above its target may go down: this ledger took it there, and the way is open."""
+    reading = draft.reading(name)
+    if not isinstance(reading, Reading):
+        return False
+    ours = was_taken_to(draft, name, reading.highest)
+    return ours and illegal_return(Position.of(reading), group.target, draft.catalog) is None
+
+
+def was_taken_to(draft: Draft, name: str, release: KafkaVersion) -> bool:
+    """Tell whether this ledger took the cluster to ``release`` or beyond."""
+    taken = draft.recall.taken.get(name)
+    return taken is not None and taken >= release
+
+
+def why_not_in(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, name: str) -> str | None:
+    """Return why a cluster that waits does not belong in the rollout, or None where it does."""
+    reading = draft.reading(name)
+    if not isinstance(reading, Reading) or rollout.way is Way.FINALIZE:
+        return None
+    if rollout.way is Way.DOWN:
+        return None if reading.highest > group.target else f"it runs {reading.release}"
+    hop = draft.hop_of(group, reading)
+    passes_through = rollout.target != group.target
+    if isinstance(hop, Hop) and hop.target != rollout.target:
+        return f"it goes to {hop.target} next"
+    if passes_through and (isinstance(hop, DeadEnd) or is_held(draft, group, name)):
+        return "nothing waits for a cluster that is held on the way"
+    return None
+
+
+def late_comers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> Iterator[str]:
+    """Yield the clusters outside the running ``rollout`` that belong in it."""
+    if rollout.way is Way.FINALIZE:
+        candidates: tuple[str, ...] = _below_level(draft, group, rollout.target)
+    elif rollout.way is Way.DOWN:
+        candidates = tuple(name for name in draft.drifts[group.name].above if can_return(draft, group, name))
+    else:
+        candidates = draft.drifts[group.name].below
+    for name in candidates:
+        if name not in rollout.clusters and why_not_in(draft, group, rollout, name) is None:
+            yield name
+
+
+def level_of(draft: Draft, group: ClusterGroup) -> MetadataVersion | None:
+    """Return the metadata.version that the group is to have; None where it stays as it is."""
+    declared = group.metadata_version
+    if isinstance(declared, MetadataVersion):
+        return declared
+    row = draft.catalog.releases.get(group.target)
+    return row.metadata_version if declared is Finalize.AUTO and row is not None else None
+
+
+def step_to_level(draft: Draft, group: ClusterGroup) -> Step | None:
+    """Return the group's finalization, once nothing stands in its way and any cluster is below its level."""
+    level, begins = level_of(draft, group), finalizes_at(draft, group)
+    if level is None or begins is None or draft.now < begins or any(not_whole(draft, group)):
+        return None
+    below = _below_level(draft, group, level)
+    return Step(Way.FINALIZE, level, below) if below else None
+
+
+def _below_level(draft: Draft, group: ClusterGroup, level: Target) -> tuple[str, ...]:
+    drift = drift_of(draft.members(group.name), draft.clusters, level)
+    return tuple(name for name in drift.below if not is_held(draft, group, name))
+
+
+def reached_at(draft: Draft, group: ClusterGroup) -> datetime | None:
+    """Return since when the whole group is on its release, soaked; None where it is not, or not yet."""
+    reached = draft.recall.reached.get(group.name)
+    return reached[1] if reached is not None and reached[0] == group.target else None
+
+
+def finalizes_at(draft: Draft, group: ClusterGroup) -> datetime | None:
+    """Return when the group may be finalized by time alone; None before it is on its release."""
+    since = reached_at(draft, group)
+    return None if since is None else since + group.finalize_soak
+
+
+def not_whole(draft: Draft, group: ClusterGroup) -> Iterator[str]:
+    """Yield who keeps the group from being whole on its release, with why; clusters held in Git aside."""
+    drift = draft.drifts[group.name]
+    if not drift.of:
+        yield "it has no live cluster"
+    for source in draft.unlisted:
+        yield f"source {source} was not read since this process started"
+    running = draft.running(group.name)
+    if running is not None and any(not draft.holds_in_git(group, name) for name in running.clusters):
+        yield f"its rollout to {running.target} has not ended"
+    kinds = (
+        (drift.below, "below it"),
+        (drift.above, "above it"),
+        (drift.unknown, "unknown"),
+        (drift.sick, "unhealthy"),
+    )
+    for names, what in (*kinds, (draft.membership.missing.get(group.name, ()), "missing")):
+        for name in names:
+            if not draft.holds_in_git(group, name):
+                yield f"{draft.short(name)} is {what}"
+    for stop in draft.open_stops(group.name):
+        if stop.cluster is not None and stop.cluster in draft.clusters:
+            yield f"{draft.short(stop.cluster)} is stopped ({stop.id})"
+
+
+def note_reached(draft: Draft) -> None:
+    """Record which groups are whole on their release now: their ``finalize.soak`` begins."""
+    for group in draft.groups.values():
+        if reached_at(draft, group) is None and _is_whole(draft, group):
+            draft.add(TargetReached(group.name, group.target))
+
+
+def _is_whole(draft: Draft, group: ClusterGroup) -> bool:
+    if any(not_whole(draft, group)):
+        return False
+    names = (name for name in draft.members(group.name) if not draft.holds_in_git(group, name))
+    readings = [draft.reading(name) for name in names]
+    return bool(readings) and all(isinstance(reading, Reading) and is_well(reading) for reading in readings)
+
+
+def expected_duration(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, default: timedelta) -> timedelta:
+    """Return how long one cluster's move takes: the longest recorded of its group, else of the fleet."""
+    recorded: dict[bool, timedelta] = {}
+    for other in draft.recall.rollouts.values():
+        if other.kind is not rollout.kind:
+            continue
+        ours = other.group == group.name
+        for record in other.clusters.values():
+            if record.started_at is not None and record.converged_at is not None:
+                took = record.converged_at - record.started_at
+                recorded[ours] = max(took, recorded.get(ours, took))
+    return recorded.get(True, recorded.get(False, default))
+
+
+def has_failed(draft: Draft, group: str, name: str) -> bool:
+    """Tell whether the cluster failed in any rollout of the group that is remembered, and is not through since."""
+    states = (ClusterState.FAILED, ClusterState.QUARANTINED)
+    return any(
+        rollout.group == group and name in rollout.clusters and rollout.clusters[name].state in states
+        for rollout in draft.recall.rollouts.values()
+    )
