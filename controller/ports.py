@@ -10,14 +10,15 @@ from datetime import datetime, timedelta
 from threading import Event
 from typing import Protocol, runtime_checkable
 
-from controller.model.declaration import Declaration
+from controller.model.declaration import Declaration, ExternalGate
 from controller.model.entries import Entry, Recorded
-from controller.model.history import History
-from controller.model.observation import SourceReading
+from controller.model.history import History, RolloutKind
+from controller.model.observation import GateReading, SourceReading
 from controller.model.outbox import CommitStatus, Delivery, Message, Posted
 from controller.model.plan import Plan, Start
 from controller.model.requests import Request
 from controller.model.snapshot import Standing
+from controller.model.versions import Target
 
 
 class Clock(Protocol):
@@ -92,8 +93,29 @@ class Sources(Protocol):
     def open(self, declaration: Declaration) -> Sequence[FleetSource]:
         """Return them in the declared order; what did not change since the last call is the same object.
 
-        Raises ObservationError or SettingsError where one cannot be set up at all.
+        One that cannot be set up now is there all the same, and raises ObservationError when it is read. Raises
+        SettingsError where one never can be.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GateQuestion:
+    """May this go on? What an external gate is asked about."""
+
+    fleet: str
+    group: str
+    target: Target
+    kind: RolloutKind
+    at: datetime
+    """The cycle's own time."""
+
+
+class ExternalGates(Protocol):
+    """The outside systems that groups name under ``gates``; asked from many threads at once."""
+
+    def ask(self, gate: ExternalGate, question: GateQuestion) -> GateReading:
+        """Return what the gate's system answers; no usable answer is a reading too, so only a bug raises."""
         ...
 
 

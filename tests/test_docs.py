@@ -78,6 +78,9 @@ def test_every_default_is_documented() -> None:
         "`strategy.onFailure`": str(defaults.ON_FAILURE),
         "`health.samples`": str(defaults.SAMPLES),
         "`metadataVersion`": str(defaults.METADATA_VERSION),
+        "`finalize.soak`": format_duration(defaults.FINALIZE_SOAK),
+        "`samples` of a Prometheus gate": str(defaults.GATE_SAMPLES),
+        "`limits.unavailable`": f"{defaults.UNAVAILABLE_PERCENT}%",
         "`limits.clustersInFlight`": str(defaults.CLUSTERS_IN_FLIGHT),
         "`brokers`": str(defaults.BROKERS),
         "`perBroker`": format_duration(defaults.PER_BROKER),
@@ -88,7 +91,23 @@ def test_every_default_is_documented() -> None:
     documented = {key: default for key, _, default, _ in table_of("defaults.md", "Key")}
 
     assert expected == {key: documented.get(key) for key in expected}
-    assert {"`windows`", "`after`", "`halted`"} == documented.keys() - expected.keys()
+    assert WITHOUT_A_DEFAULT_IN_THE_TABLE == documented.keys() - expected.keys()
+
+
+WITHOUT_A_DEFAULT_IN_THE_TABLE = {
+    "`windows`",
+    "`select` of a wave",
+    "`gates`",
+    "`expedite`",
+    "`soak` of an expedited target",
+    "`ignoreWindows`, `ignoreFreezes`",
+    "`groups` of an expedited target or a freeze",
+    "`after`",
+    "`halted`",
+    "`limits.perDomain`",
+    "`limits.neverTogether`",
+}
+"""Keys that mean nothing, nobody or everybody where they are left out: they need no value in the code's table."""
 
 
 def metrics_rows() -> list[list[str]]:
@@ -143,6 +162,16 @@ def test_every_hold_reason_is_documented() -> None:
         assert meaning.endswith("."), name
         assert lifted_by.endswith("."), name
         assert who in WHO, name
+
+
+def test_every_document_is_found_from_the_readme() -> None:
+    """
+    Whoever reads README.md is led to each document, and whoever changes the code to the table of states as well.
+    """
+    readme, contributing = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
+
+    assert [] == [path.name for path in sorted(DOCS.glob("*.md")) if f"(docs/{path.name})" not in readme]
+    assert "(docs/states.md)" in contributing
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -18,7 +18,7 @@ OF_THE_LEDGER = ("ledger",)
 """The settings that ``--help`` shows for commands that only need the ledger; the others are taken, too."""
 OF_THE_REPOSITORY = (
     *("repository", "branch", "ledger", "cache", "source_timeout", "git_timeout"),
-    *("git_username", "git_token", "ssh_key", "ssh_known_hosts"),
+    *("git_username", "git_token", "ssh_key", "ssh_known_hosts", "allow_http"),
 )
 """Those of commands that judge without saying anything to anybody."""
 OF_ALL = tuple(setting.name for setting in SETTINGS)

@@ -11,7 +11,8 @@ import re
 import sys
 from typing import TextIO
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but line ends and tabs, marks that turn the direction of what follows, halves of characters."""
 
 
 def say(text: str) -> None:
@@ -27,6 +28,11 @@ def complain(sentence: str) -> None:
 def printable(text: str) -> str:
     """Return ``text`` with ``?`` in place of every control character but line ends and tabs."""
     return _CONTROL.sub("?", text)
+
+
+def can_be_shown(character: str) -> bool:
+    """Tell whether ``character`` may stand in a text of one line that people are shown."""
+    return character not in "\t\n" and not _CONTROL.match(character)
 
 
 def forgive_encodings() -> None:

@@ -21,7 +21,7 @@ from controller.model.names import last_part, source_of
 from controller.model.observation import Observation, Reading, Unknown
 from controller.model.requests import FLEET
 from controller.model.snapshot import Snapshot
-from controller.model.versions import MetadataVersion
+from controller.model.versions import MetadataVersion, Target
 
 _NO_SAMPLES = Samples()
 
@@ -73,14 +73,18 @@ class Draft:
         self.unavailable = tuple(sorted(self._unavailable()))
 
     def _unavailable(self) -> Iterator[str]:
-        """Yield the claimed clusters that are unknown, missing or unhealthy, but in flight, stopped or held ones."""
+        """Yield the claimed clusters that are unknown, missing, or unhealthy though not in flight.
+
+        Those that are stopped or held are a person's concern already.
+        """
         stopped = {stop.cluster for stop in self.cluster_stops}
         for group in self.groups.values():
             drift = self.drifts[group.name]
             for name in (*drift.unknown, *drift.sick, *self.membership.missing.get(group.name, ())):
                 reading = self.reading(name)
                 held = self.holds_in_git(group, name) or (isinstance(reading, Reading) and reading.held is not None)
-                if name not in self.in_flight and name not in stopped and not held:
+                explained = isinstance(reading, Reading) and name in self.in_flight
+                if not explained and name not in stopped and not held:
                     yield self.short(name)
 
     @property
@@ -180,10 +184,11 @@ class Draft:
         )
 
 
-def _passed_gates(snapshot: Snapshot) -> Mapping[tuple[str, str], int]:
-    """Return in how many consecutive cycles each external gate passed, this one included."""
-    before = snapshot.memory.gates
-    return {key: before.get(key, 0) + 1 for key, reading in snapshot.observation.gates.items() if reading.passed}
+def _passed_gates(snapshot: Snapshot) -> Mapping[tuple[str, str, Target | None], int]:
+    """Return in how many consecutive cycles each external gate passed for its target, this one included."""
+    before, readings = snapshot.memory.gates, snapshot.observation.gates
+    passed = [(*key, reading.about) for key, reading in readings.items() if reading.passed]
+    return {key: before.get(key, 0) + 1 for key in passed}
 
 
 def _unlisted(observation: Observation) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ starts, so that a halt and a suspect release bind in the very cycle in which the
 wave is admitted, over the whole fleet. Same snapshot, same plan; linear in clusters.
 """
 
+from collections.abc import Mapping
+
 from controller.core.admission import Admission, admit
 from controller.core.draft import Draft
 from controller.core.explain import statuses_of, threads_of
@@ -20,7 +22,7 @@ from controller.core.views import judged, views_of
 from controller.model.entries import ClusterStarted, WaveAdmitted
 from controller.model.history import ClusterState
 from controller.model.memory import Memory
-from controller.model.plan import Plan
+from controller.model.plan import GateSubject, Plan
 from controller.model.snapshot import Snapshot
 from controller.model.verdict import HoldReason
 
@@ -70,13 +72,17 @@ def _finish(draft: Draft, admission: Admission) -> Plan:
         holds=fleet,
         unclaimed=draft.membership.unclaimed,
         watch=_watch(draft, admission),
-        ask=frozenset(
-            turn.group.name for turn in admission.turns.values() if turn.group.gates and turn.candidates.able
-        ),
+        ask=_ask(admission),
         short=draft.membership.short,
     )
     _check(draft, plan)
     return plan
+
+
+def _ask(admission: Admission) -> Mapping[str, GateSubject]:
+    """Return what each group's gates are asked about next: its way to its release before its finalization."""
+    waiting = [turn for turn in admission.turns.values() if turn.group.gates and turn.candidates.able]
+    return {turn.group.name: GateSubject(turn.rollout.kind, turn.rollout.target) for turn in reversed(waiting)}
 
 
 def _watch(draft: Draft, admission: Admission) -> frozenset[str]:

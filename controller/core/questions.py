@@ -33,10 +33,10 @@ from controller.core.gates.together import together
 from controller.core.gates.whole import whole
 from controller.core.gates.window import room, window
 from controller.core.soak import has_begun, soak_of
-from controller.core.steps import expected_duration, finalizes_at, has_failed, level_of, not_whole
+from controller.core.steps import expected_duration, finalizes_at, has_failed, level_of, not_whole, was_taken_to
 from controller.core.urgency import expedited
 from controller.model.declaration import ClusterGroup, Wave
-from controller.model.durations import format_moment
+from controller.model.durations import counted, format_moment
 from controller.model.entries import OrderPassed
 from controller.model.history import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind, Way
 from controller.model.observation import Reading
@@ -79,7 +79,7 @@ def group_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | No
     answers = [halt_answer(draft, group), *_target_answers(draft, group, target), *time_answers(draft, group, rollout)]
     if way is not Way.DOWN:
         answers.append(Answer("group order", order(target, _predecessors(draft, group, target, way))))
-        answers.extend(_external(draft, group))
+        answers.extend(_external(draft, group, target))
     if way is Way.FINALIZE:
         answers.append(whole_answer(draft, group))
     return tuple(answers)
@@ -129,11 +129,11 @@ def whole_answer(draft: Draft, group: ClusterGroup) -> Answer:
     return Answer("whole", whole(tuple(not_whole(draft, group)), finalizes_at(draft, group), draft.now))
 
 
-def _external(draft: Draft, group: ClusterGroup) -> Iterator[Answer]:
+def _external(draft: Draft, group: ClusterGroup, target: Target) -> Iterator[Answer]:
     for gate in group.gates:
-        key = (group.name, gate.name)
-        verdict = external(gate, draft.snapshot.observation.gates.get(key), draft.passed_gates.get(key, 0))
-        yield Answer(gate.name, verdict)
+        reading = draft.snapshot.observation.gates.get((group.name, gate.name))
+        asked = reading if reading is not None and reading.about == target else None
+        yield Answer(gate.name, external(gate, asked, draft.passed_gates.get((group.name, gate.name, target), 0)))
 
 
 def wave_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: Wave) -> tuple[Answer, ...]:
@@ -195,7 +195,7 @@ def cluster_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | 
             answers.extend(_way_back(draft, name, reading, group.target, failed=has_failed(draft, group.name, name)))
         else:
             answers.extend(_quiet(draft, name, reading))
-            answers.extend(_way_on(draft, group, rollout, reading))
+            answers.extend(_way_on(draft, group, rollout, name))
     answers.append(Answer("never together", together(busy_twins(draft, name))))
     if rollout is not None and name in rollout.clusters:
         answers.append(Answer("refusal", _refusal(draft, rollout, name)))
@@ -235,8 +235,10 @@ def _quiet(draft: Draft, name: str, reading: Reading) -> Iterator[Answer]:
     yield Answer("health", health(reading))
 
 
-def _way_on(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, reading: Reading) -> Iterator[Answer]:
+def _way_on(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, name: str) -> Iterator[Answer]:
     target: Target = group.target if rollout is None else rollout.target
+    reading = draft.reading(name)
+    assert isinstance(reading, Reading), (name, reading)
     if isinstance(target, MetadataVersion):
         row = draft.catalog.releases.get(reading.release)
         served = None if row is None else row.metadata_version
@@ -245,7 +247,7 @@ def _way_on(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, re
         yield Answer("hop", hop(illegal, None, group.accept_risks))
         return
     if reading.release >= target:
-        yield Answer("hop", ahead_of_target(reading, target))
+        yield Answer("hop", above_target(draft, name, target))
     else:
         illegal = hops.illegal_hop(hops.Position.of(reading), target, draft.catalog)
         if illegal is not None and isinstance(way := draft.hop_of(group, reading), hops.DeadEnd):
@@ -275,8 +277,14 @@ def _finalized(draft: Draft, name: str) -> str:
     return format_moment(max(moments), draft.now) if moments else "before this ledger saw it"
 
 
-def ahead_of_target(reading: Reading, target: KafkaVersion) -> Hold:
-    """Return the hold of a cluster that runs more than its target: it is left there."""
+def above_target(draft: Draft, name: str, target: KafkaVersion) -> Hold:
+    """Return why a cluster stays above its target: others took it there, or the way down is shut."""
+    reading = draft.reading(name)
+    assert isinstance(reading, Reading), (name, reading)
+    if was_taken_to(draft, name, reading.highest):
+        illegal = hops.illegal_return(hops.Position.of(reading), target, draft.catalog, _finalized(draft, name))
+        if illegal is not None:
+            return Hold(HoldReason.NO_LEGAL_HOP, illegal)
     detail = f"it runs {reading.highest}, above the target {target}, and is left there"
     return Hold(HoldReason.AHEAD_OF_TARGET, detail)
 
@@ -320,7 +328,7 @@ def _predecessors(draft: Draft, group: ClusterGroup, target: Target, way: Way) -
             halted=other.halted or any(draft.open_stops(name, StopKind.HALT)),
             has_clusters=of > 0,
             converged=_has_passed(draft, name, target),
-            sentence=f"{on_target} of {of} clusters run {aim}",
+            sentence=f"{on_target} of {counted(of)} on {aim}",
         )
 
 

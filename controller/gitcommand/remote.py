@@ -70,7 +70,8 @@ class GitRemote:
         scheme = self.scheme
         if scheme == "http" and match["host"] not in _LOOPBACK and not self.allow_plain_http:
             raise SettingsError(
-                f"{self.url}: found http to another machine, expected https; on a trusted network allow plain http"
+                f"{self.url}: found http to another machine, expected https; on a network that you trust "
+                "set WAVEFLEET_ALLOW_HTTP to true"
             )
         if scheme == "ssh":
             _check_ssh(self.url, self.credentials)

@@ -61,6 +61,6 @@ class Database:
         try:
             yield
         except SQLAlchemyError as error:
-            raise LedgerError(f"{self.path}: {explain(error)}") from error
+            raise LedgerError(f"{self.path}: {explain(error, self.path)}") from error
         except Unreadable as error:
             raise LedgerError(f"{self.path}: {error}") from error

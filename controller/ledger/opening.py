@@ -15,6 +15,7 @@ from controller.ledger.database import Database
 from controller.ledger.lease import FileLock
 from controller.ledger.memory import MemoryLedger
 from controller.ledger.opened import OpenLedger, another_fleet
+from controller.ledger.place import obstacle
 from controller.ledger.sql_ledger import SqlLedger
 from controller.ledger.sqlite import create_file, damage, open_engine, use_write_ahead_log
 
@@ -34,7 +35,7 @@ def open_ledger(where: str | Path, *, fleet: str | None = None, create: bool = T
     if str(where) == IN_MEMORY:
         return MemoryLedger(fleet)
     path = _path(where)
-    if not path.exists():
+    if not _is_there(path):
         if not create:
             raise LedgerError(
                 f"{path}: found no ledger, expected one that a daemon made; is it the path that the daemon uses"
@@ -75,11 +76,28 @@ def _open_file(path: Path, fleet: str | None, *, create: bool) -> SqlLedger:
     return SqlLedger(database, FileLock(path.with_name(path.name + ".lock")), fleet)
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _unseen(path, error) from error
+    return True
+
+
+def _unseen(path: Path, error: OSError) -> LedgerError:
+    return LedgerError(
+        f"{path}: cannot be looked at: found {error.strerror} ({obstacle(path)}), expected a file in a folder that this"
+        " user may read and write; mend the path, the permissions or the mount"
+    )
+
+
 def _refuse_what_is_no_file(path: Path) -> None:
     try:
         is_file, size = path.is_file(), path.stat().st_size
     except OSError as error:
-        raise LedgerError(f"{path}: cannot be looked at: {error.strerror}; mend its permissions") from error
+        raise _unseen(path, error) from error
     if not is_file:
         raise LedgerError(f"{path}: found no regular file, expected a ledger's; name a file")
     if size == 0:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from controller.errors import LedgerError
+from controller.ledger.place import MISSING, obstacle
 
 BUSY_SECONDS = 10.0
 """How long a transaction waits for another program's; ours take milliseconds."""
@@ -50,12 +51,12 @@ _SENTENCES = {
     sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_IOERR_SHMSIZE: _FULL,
     sqlite3.SQLITE_READONLY: (
-        "found it read-only ({detail}), expected a file and a folder that this user may write; mend their permissions"
+        "found it read-only ({place}), expected a file and a folder that this user may write; mend their permissions"
         " or the mount"
     ),
     sqlite3.SQLITE_CANTOPEN: (
-        "cannot be opened ({detail}), expected a file in a folder that this user may read and write; mend the path or"
-        " the permissions"
+        "cannot be opened: found that {place}, expected a file in a folder that this user may read and write; mend the"
+        " path, the permissions or the mount"
     ),
     sqlite3.SQLITE_BUSY: (
         f"found it locked by another program for {BUSY_SECONDS:g} seconds, expected milliseconds; look for a backup or"
@@ -114,12 +115,19 @@ def create_file(path: Path, build: Callable[[Connection], None]) -> None:
             _build(temporary, build)
             _link(temporary, path)
     except OSError as error:
+        why = _folder_obstacle(path) or f"{path.parent} is in order now"
         raise LedgerError(
-            f"{path}: cannot be made: found {error.strerror or error}, expected a folder that this user may write;"
-            " make the folder, mend its permissions, or name another path"
+            f"{path}: cannot be made: found {error.strerror or error} ({why}), expected a folder that this user may"
+            " write; make the folder, mend its permissions or the mount, or name another path"
         ) from error
     except SQLAlchemyError as error:
-        raise LedgerError(f"{path}: {explain(error)}") from error
+        raise LedgerError(f"{path}: {explain(error, path)}") from error
+
+
+def _folder_obstacle(path: Path) -> str | None:
+    """Return what keeps a file from being made at ``path``; that it is not there yet is no obstacle."""
+    why = obstacle(path)
+    return None if why == MISSING else why
 
 
 @contextmanager
@@ -198,8 +206,8 @@ def _bytes_of(path: Path) -> int:
         return 0
 
 
-def explain(error: SQLAlchemyError) -> str:
-    """Say what was found, what was expected and what to do, without SQL and without values."""
+def explain(error: SQLAlchemyError, path: Path) -> str:
+    """Say what was found of the ledger at ``path``, what was expected and what to do, without SQL and values."""
     if isinstance(error, PoolTimeoutError):
         return f"found all {CONNECTIONS_MAX} connections in use for {BUSY_SECONDS:g} seconds; this is a bug, report it"
     cause = getattr(error, "orig", None) or error
@@ -207,7 +215,8 @@ def explain(error: SQLAlchemyError) -> str:
     code = getattr(cause, "sqlite_errorcode", None) or 0
     detail = _shortened(str(cause) if code else type(cause).__name__)
     sentence = _SENTENCES.get(code) or _SENTENCES.get(code & 0xFF, _UNFORESEEN)
-    return sentence.format(name=name, detail=detail)
+    place = (obstacle(path) or detail) if "{place}" in sentence else ""
+    return sentence.format(name=name, detail=detail, place=place)
 
 
 def _shortened(text: str) -> str:

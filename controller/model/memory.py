@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from controller.model.observation import ObservedCluster
+from controller.model.versions import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Memory:
     """By rollout and wave number."""
     known: Mapping[str, ObservedCluster] = field(default_factory=dict)
     """The last list of each source, so that clusters of an unreachable one keep their labels and groups."""
-    gates: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """By group and external gate: in how many consecutive cycles it passed."""
+    gates: Mapping[tuple[str, str, Target | None], int] = field(default_factory=dict)
+    """By group, external gate and the target asked about: in how many consecutive cycles it passed."""
     ids: Mapping[str, str] = field(default_factory=dict)
     """By cluster: Kafka's cluster id as it was last seen, so that one seen twice is held while its twin is unknown."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.model.versions import KafkaVersion, MetadataVersion, Target
 
 
 class Severity(StrEnum):
@@ -107,6 +107,8 @@ class GateReading:
     """None where it gave no answer that can be used; that holds too."""
     detail: str
     """What it answered, with its number, or why that is no answer."""
+    about: Target | None = None
+    """The target that it was asked about; an answer serves for no other."""
 
 
 @dataclass(frozen=True, slots=True)

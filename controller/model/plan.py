@@ -36,6 +36,14 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class GateSubject:
+    """What external gates are asked about."""
+
+    kind: RolloutKind
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
 class WaveView:
     """One wave as people see it: admitted, or as it would be admitted now."""
 
@@ -71,6 +79,8 @@ class GroupView:
     """The revision that declared the target."""
     warnings: tuple[str, ...] = ()
     """What holds nothing, and people should know."""
+    via: Target | None = None
+    """Where the rollout goes, where that lies on the way to the target."""
 
     @property
     def context(self) -> str:
@@ -94,8 +104,8 @@ class Plan:
     """Live clusters that no group claims; full names."""
     watch: frozenset[str] = frozenset()
     """Clusters to be read in full in the next cycle."""
-    ask: frozenset[str] = frozenset()
-    """Groups whose external gates the next cycle asks."""
+    ask: Mapping[str, GateSubject] = field(default_factory=dict)
+    """By group: what the next cycle asks its external gates about."""
     short: Mapping[str, str] = field(default_factory=dict)
     """Full name to short name, of every cluster."""
 

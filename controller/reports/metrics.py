@@ -33,8 +33,8 @@ CYCLE_RESULTS = ("ok", "failed", "standby")
 CHANNELS = ("notes", "gitea", "github", "slack", "terminal", "log")
 OTHER = "other"
 """What a name that is not listed is counted under: a count must never stop what it counts."""
-SYSTEMS = ("git", "source", "ledger", *CHANNELS, OTHER)
-"""The outside systems: the repository, the sources of live clusters, the ledger, and each channel."""
+SYSTEMS = ("git", "source", "ledger", "prometheus", "webhook", *CHANNELS, OTHER)
+"""The outside systems: the repository, the sources of live clusters, the ledger, external gates, and each channel."""
 CALL_OUTCOMES = ("ok", "refused", "delayed", "failed")
 """``refused``: the other side answered, and its answer was no; ``delayed``: a channel is down or limits us."""
 DELIVERED = "delivered"
@@ -208,14 +208,14 @@ def _group_families(groups: Sequence[GroupView], history: History) -> tuple[Metr
         "wavefleet_clusters", "Clusters of the group's rollout, by their state in it.", labels=("group", "state")
     )
     for group in groups:
-        of.add_metric((group.name,), group.of)
-        done.add_metric((group.name,), group.done)
-        in_flight.add_metric((group.name,), group.in_flight)
+        of.add_metric((group.context,), group.of)
+        done.add_metric((group.context,), group.done)
+        in_flight.add_metric((group.context,), group.in_flight)
         for status_state in StatusState:
-            state.add_metric((group.name, status_state), status_state is group.state)
+            state.add_metric((group.context, status_state), status_state is group.state)
         tally = _states(group, history)
         for cluster_state in ClusterState:
-            clusters.add_metric((group.name, cluster_state), tally[cluster_state])
+            clusters.add_metric((group.context, cluster_state), tally[cluster_state])
     return of, done, in_flight, state, clusters
 
 
@@ -237,7 +237,7 @@ def _stop_family(groups: Sequence[GroupView], history: History) -> Metric:
         "wavefleet_stops", "Numbered stops that wait for a person, by group and kind.", labels=("group", "kind")
     )
     tally = Tally((stop.scope, stop.kind) for stop in history.stops.values() if stop.acknowledged_at is None)
-    for scope in (FLEET, *(group.name for group in groups)):
+    for scope in (FLEET, *dict.fromkeys(group.name for group in groups)):
         for kind in StopKind:
             family.add_metric((scope, kind), tally[scope, kind])
     return family

@@ -19,6 +19,7 @@ from controller.reports.wording import (
     STATE_SYMBOLS,
     cut,
     one_line,
+    printable,
     progress,
     short,
 )
@@ -51,7 +52,7 @@ def escape(text: str, most: int = SECTION_CHARACTERS_MAX) -> str:
     """
     kept: list[str] = []
     room = most - len(ELLIPSIS)
-    harmless = _BROADCAST.sub("@" + _ZERO_WIDTH_SPACE, text)
+    harmless = _BROADCAST.sub("@" + _ZERO_WIDTH_SPACE, printable(text))
     escaped = [_ESCAPES.get(character, character) for character in harmless]
     if sum(map(len, escaped)) <= most:
         return "".join(escaped)
@@ -93,7 +94,7 @@ def _revision(revision: str, commit_url: str) -> str:
 
 def _header(text: str) -> Block:
     # plain_text has no escapes; look-alikes keep a title from ever being read as a mention.
-    harmless = text.replace("<", "\u2039").replace(">", "\u203a") or " "
+    harmless = printable(text).replace("<", "\u2039").replace(">", "\u203a") or " "
     return {"type": "header", "text": {"type": "plain_text", "text": cut(harmless, HEADER_CHARACTERS_MAX)}}
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from controller.errors import ReportDelayed, ReportRefused, SettingsError
 from controller.model.outbox import CommitStatus, Delivery, StatusState
-from controller.reports.wording import cut, one_line
+from controller.reports.wording import cut, one_line, printable
 
 DESCRIPTION_CHARACTERS_MAX = 140
 """GitHub refuses more; elsewhere nobody would read more."""
@@ -119,7 +119,7 @@ def as_shown(status: CommitStatus) -> CommitStatus:
         status.revision,
         shown_context(status.context),
         StatusState(status.state),
-        cut(one_line(status.description), DESCRIPTION_CHARACTERS_MAX),
+        cut(printable(one_line(status.description)), DESCRIPTION_CHARACTERS_MAX),
     )
 
 

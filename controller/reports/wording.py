@@ -4,6 +4,8 @@ The sentences themselves come with the message; nothing here adds meaning. Lengt
 forges and Slack count them.
 """
 
+import re
+
 from controller.model.outbox import StatusState, ThreadHead
 
 ELLIPSIS = "…"
@@ -17,6 +19,8 @@ STATE_SYMBOLS = {
     StatusState.FAILURE: "⛔",
     StatusState.ERROR: "⚠️",
 }
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but line ends and tabs, marks that turn the direction of what follows, halves of characters."""
 OBSERVE_SENTENCE = "Observe mode: nothing is written to any cluster."
 PERSON_SENTENCE = "A person must act:"
 
@@ -25,6 +29,11 @@ def cut(text: str, most: int) -> str:
     """Return ``text``, or its beginning and an ellipsis, in at most ``most`` code points."""
     assert most > len(ELLIPSIS), most
     return text if len(text) <= most else text[: most - len(ELLIPSIS)].rstrip() + ELLIPSIS
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with ``?`` for every character that would change how the rest of it is shown."""
+    return _CONTROL.sub("?", text)
 
 
 def one_line(text: str) -> str:

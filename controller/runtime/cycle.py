@@ -6,8 +6,8 @@ Between cycles only what may be lost is kept in memory; everything else is read 
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -21,12 +21,15 @@ from controller.model.entries import Entry, Recorded, SoakCredited
 from controller.model.history import History
 from controller.model.memory import Memory
 from controller.model.outbox import Body
-from controller.model.plan import Plan
+from controller.model.plan import GateSubject, Plan
 from controller.model.snapshot import Snapshot, Standing
-from controller.ports import Clock, FleetSource, Ledger, Metrics, Outbox, Repository, Sources
+from controller.ports import Clock, ExternalGates, FleetSource, Ledger, Metrics, Outbox, Repository, Sources
 from controller.runtime.apply import Applier
+from controller.runtime.asking import GRACE, Asker, NoGates
+from controller.runtime.fleet_word import fleet_words
 from controller.runtime.looking import Lookout, Sighting
 from controller.runtime.report import Audience, Reporter
+from controller.runtime.turns import Turns
 from controller.runtime.watching import Watcher
 
 _log = structlog.get_logger(__name__)
@@ -41,6 +44,8 @@ class Pace:
     source_limit: timedelta = timedelta(seconds=30)
     """How long a source may take to answer; a write may still arrive so long after it was sent."""
     observe_only: bool = False
+    gate_limit: timedelta = timedelta(seconds=10)
+    """How long an external gate may take to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class World:
     audiences: Sequence[Audience] = ()
     wake: Callable[[], None] = lambda: None
     """Called when something was put into the outbox."""
+    gates: ExternalGates = field(default_factory=NoGates)
 
 
 class Controller:
@@ -66,11 +72,14 @@ class Controller:
         self._pace = pace
         self._lookout = Lookout(world.repository, world.metrics)
         self._watcher = Watcher(pace.source_limit, world.metrics)
+        self._turns = Turns(pace.poll_interval)
+        self._asker = Asker(world.gates, pace.gate_limit + GRACE, world.metrics)
         self._applier = Applier(world.ledger, world.clock, world.metrics)
         self._reporter = Reporter(world.ledger, world.outbox, world.audiences)
         self._history: History | None = None
         self._memory = Memory()
         self._watch: frozenset[str] = frozenset()
+        self._subjects: Mapping[str, GateSubject] = {}
         self._problems: tuple[Problem, ...] = ()
         self._unreachable: str | None = None
 
@@ -110,8 +119,8 @@ class Controller:
             return None
         plan = plan_cycle(snapshot)
         seen = () if sighting.seen is None else (sighting.seen,)
-        self._record((*seen, *plan.entries), now)
-        self._memory, self._watch = plan.memory, plan.watch
+        self._record((*seen, *plan.entries, *fleet_words(plan, snapshot.history)), now)
+        self._memory, self._watch, self._subjects = plan.memory, plan.watch, plan.ask
         outcomes = self._applier.apply(plan.starts, self._sources_by_name(snapshot.declaration))
         self._record(outcomes, self._world.clock.now())
         self._report((*plan.statuses, *plan.threads), snapshot.declaration.fleet, now)
@@ -135,7 +144,10 @@ class Controller:
             return sighting, None
         world.ledger.bind(declaration.fleet)
         sources = world.sources.open(declaration)
-        observation = self._watcher.watch(sources, self._memory.known, self._watch, now)
+        known = self._memory.known
+        full = self._watch | self._turns.due(known, now)
+        observation = self._turns.take(self._watcher.watch(sources, known, full, now), full, now)
+        observation = replace(observation, gates=self._asker.ask(declaration, self._subjects, now))
         snapshot = Snapshot(
             now=now,
             standing=sighting.standing,

@@ -3,16 +3,18 @@
 Replies follow from the ledger's entries and a cursor into them, so that nothing is skipped and nothing said twice,
 whenever the process died. Statuses and thread heads follow from the plan, and are queued when their words changed: a
 change of state at once, a change of words alone only every so often. A status that an earlier head was left with is
-brought to its end with its group, so that nothing stays pending for ever. Nothing here waits for a channel.
+brought to its end with its group, so that nothing stays pending for ever; so is the first message of a rollout that
+ended, of which the plan may speak no more. Nothing here waits for a channel.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from controller.core.explain import closing_statuses, reply_of
+from controller.core.explain import closing_statuses, reply_of, thread_id
 from controller.errors import LedgerError
-from controller.model.entries import Recorded
+from controller.model.entries import Recorded, RolloutEnded
+from controller.model.history import Outcome
 from controller.model.outbox import Body, CommitStatus, Message, Posted, StatusState, ThreadHead
 from controller.ports import Ledger, Outbox
 
@@ -20,6 +22,14 @@ WORDS_EVERY = timedelta(minutes=15)
 """A commit status whose state stays is posted again with other words so often at most."""
 HEAD_EVERY = timedelta(seconds=20)
 """A thread's first message is edited for other words so often at most."""
+
+_END_STATES = {
+    Outcome.CONVERGED: StatusState.SUCCESS,
+    Outcome.FAILED: StatusState.FAILURE,
+    Outcome.SUPERSEDED: StatusState.ERROR,
+    Outcome.WITHDRAWN: StatusState.ERROR,
+}
+"""How a rollout's first message ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,14 @@ class Reporter:
         recorded = list(self._ledger.read(reported))
         upto = recorded[-1].sequence if recorded else reported
         moment = Moment(now, upto)
-        messages = [*self._news(bodies, moment), *self._replies(recorded, fleet), *self._endings(bodies, moment)]
+        ended = {thread_id(each.entry.rollout): each for each in recorded if isinstance(each.entry, RolloutEnded)}
+        others = [body for body in bodies if not (isinstance(body, ThreadHead) and body.thread in ended)]
+        messages = [
+            *self._news(others, moment),
+            *self._ended_heads(bodies, ended, fleet),
+            *self._replies(recorded, {_topic(body) for body in bodies}, fleet),
+            *self._endings(bodies, moment),
+        ]
         if messages or upto != reported:
             self._queue(messages, moment)
         self._reported = upto
@@ -113,7 +130,7 @@ class Reporter:
         last = self._last(channel, topic)
         if last is None:
             return True
-        if last.body == body:
+        if last.body == body or _is_last_word(last.body):
             return False
         is_fresh = timedelta(0) <= now - last.at < _words_every(body)  # a clock that stepped back waits for nothing
         return _stands_out(last.body, body) or not is_fresh
@@ -123,15 +140,31 @@ class Reporter:
             self._posted[channel, topic] = self._outbox.posted(channel, topic)
         return self._posted[channel, topic]
 
-    def _replies(self, recorded: Sequence[Recorded], fleet: str) -> Iterator[Message]:
+    def _replies(self, recorded: Sequence[Recorded], told: set[str], fleet: str) -> Iterator[Message]:
+        """Yield what entries say to people; a status that the plan still speaks of is not closed beside it."""
         for each in recorded:
             reply = reply_of(each.entry)
-            closing = tuple(closing_statuses(each.entry))
+            closing = tuple(status for status in closing_statuses(each.entry) if _topic(status) not in told)
             for number, body in enumerate((*((reply,) if reply is not None else ()), *closing)):
                 key = f"{fleet} entry {each.sequence}.{number}"
                 for audience in self._audiences:
                     if audience.takes(body):
                         yield Message(audience.channel, key, _topic(body), body)
+
+    def _ended_heads(self, bodies: Sequence[Body], ended: Mapping[str, Recorded], fleet: str) -> Iterator[Message]:
+        """Yield the end of each first message whose rollout ended since, in the plan's words where it has some."""
+        heads = {body.thread: body for body in bodies if isinstance(body, ThreadHead)}
+        for thread, each in ended.items():
+            topic, head = f"head {thread}", heads.get(thread)
+            for audience in self._audiences:
+                last = self._last(audience.channel, topic) if audience.threads else None
+                said = last.body if last is not None and isinstance(last.body, ThreadHead) else None
+                base = said or head
+                if base is None or not audience.threads or (said is not None and _is_last_word(said)):
+                    continue
+                body = _end_of(base, head, each)
+                if body != said:
+                    yield Message(audience.channel, f"{fleet} entry {each.sequence}.head", topic, body)
 
     def _endings(self, bodies: Sequence[Body], moment: Moment) -> Iterator[Message]:
         """Yield the end of statuses that earlier heads were left with, once their group has come to one."""
@@ -150,6 +183,23 @@ def _topic(body: Body) -> str:
     if isinstance(body, CommitStatus):
         return f"{body.revision} {body.context}"
     return f"head {body.thread}" if isinstance(body, ThreadHead) else f"reply {body.thread}"
+
+
+def _is_last_word(body: Body) -> bool:
+    """A first message that tells a rollout's good end, or that it was given up, is edited no more."""
+    return isinstance(body, ThreadHead) and body.state in (StatusState.SUCCESS, StatusState.ERROR)
+
+
+def _end_of(base: ThreadHead, head: ThreadHead | None, ended: Recorded) -> ThreadHead:
+    """Return the plan's ``head`` where it says this end, else ``base`` with the words of the reply that tells it."""
+    entry, reply = ended.entry, reply_of(ended.entry)
+    assert isinstance(entry, RolloutEnded), ended
+    assert reply is not None, ended
+    state = _END_STATES[entry.outcome]
+    if head is not None and head.state is state:
+        return head
+    done = base.of if entry.outcome is Outcome.CONVERGED else base.done
+    return replace(base, sentence=f"{base.title}: {reply.text}", done=done, state=state)
 
 
 def _stands_out(before: Body, after: Body) -> bool:

@@ -21,6 +21,9 @@ _BRANCH_BANNED = re.compile(r"[ ~^:?*\[\\]|\.\.|//|@\{|/\.|\.lock(/|$)|^[-/.]|[/
 """What Git refuses in a branch's name (git-check-ref-format), and a leading ``-``, which would be read as an option."""
 _SCP_FORM = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?!/{2})\S+")
 _FORGE_REPOSITORY = re.compile(r"[A-Za-z0-9_][\w.-]*(?:/[A-Za-z0-9_.][\w.-]*)+", re.ASCII)
+_IPV6_HOST = re.compile(r"//(?:[A-Za-z0-9._-]+@)?\[[0-9A-Fa-f:.]+\]")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_SWITCH = {"true": True, "false": False}
 _SLACK_CHANNEL = re.compile(r"[CGD][A-Z0-9]{2,20}|#[^\s,#@]{1,80}")
 
 
@@ -123,6 +126,12 @@ def choice(words: type[StrEnum]) -> Kind:
     return Kind("one of " + ", ".join(words), words)
 
 
+def is_plain_http_elsewhere(address: str) -> bool:
+    """Tell whether ``address`` is a URL by which secrets would leave this machine unencrypted."""
+    parts = urlsplit(address)
+    return parts.scheme == "http" and parts.hostname not in _LOOPBACK
+
+
 def _demand(condition: object) -> None:
     if not condition:
         raise ValueError
@@ -141,6 +150,11 @@ def _path(text: str) -> Path:
         raise ValueError from error
 
 
+def _switch(text: str) -> bool:
+    _demand(text in _SWITCH)
+    return _SWITCH[text]
+
+
 def _existing_file(text: str) -> Path:
     path = _path(text)
     _demand(path.is_file())
@@ -154,7 +168,7 @@ def _branch(text: str) -> str:
 
 def _repository(text: str) -> str:
     """Refuse what Git would take for an option, a command (``ext::``) or a place for credentials."""
-    _demand(text.isprintable() and not text.startswith("-") and "::" not in text)
+    _demand(text.isprintable() and not text.startswith("-") and "::" not in _IPV6_HOST.sub("//", text))
     if "://" not in text:
         _demand(":" not in text.partition("/")[0] or _SCP_FORM.fullmatch(text))
         return str(_path(text)) if text.startswith("~") else text
@@ -203,6 +217,7 @@ def _secret(text: str) -> Secret:
 WORDS = Kind("text without control characters", _words)
 PATH = Kind("a path on this machine", _path)
 EXISTING_FILE = Kind("the path of a file that is there", _existing_file)
+SWITCH = Kind("one of true, false", _switch)
 BRANCH = Kind("a branch's name such as main", _branch)
 REPOSITORY = Kind(
     "a path, or a URL with https, http, ssh or file and without credentials (those are WAVEFLEET_GIT_TOKEN)",

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from controller.errors import SettingsError
 from controller.model.durations import format_duration
-from controller.settings.kinds import Secret, StatusChannel
+from controller.settings.kinds import Secret, StatusChannel, is_plain_http_elsewhere
 from controller.settings.table import ENV_PREFIX, SETTINGS, SETTINGS_FILE_ENV, SETTINGS_FILE_FLAG, Setting, Settings
 
 TEXT_LENGTH_MAX = 4096
@@ -241,6 +241,16 @@ def _refuse_contradictions(settings: Settings, given: Mapping[str, _Given | None
         raise _contradiction("stale_after", f"longer than the interval, {format_duration(settings.interval)}", given)
     if settings.jitter > settings.interval:
         raise _contradiction("jitter", f"at most the interval, {format_duration(settings.interval)}", given)
+
+    # Prometheus is mostly asked over plain http inside a cluster; only a token on the way is a secret.
+    token_to_prometheus = ("prometheus_url",) if settings.prometheus_token else ()
+    for name in ("repository", "github_url", "gitea_url", "slack_url", *token_to_prometheus):
+        written = given[name]
+        if written is not None and not settings.allow_http and is_plain_http_elsewhere(written.text):
+            raise SettingsError(
+                f"{written.where}: found {_shown(written.text)}, plain http to another machine, expected https; "
+                "on a network that you trust set WAVEFLEET_ALLOW_HTTP to true"
+            )
 
 
 def _contradiction(name: str, expected: str, given: Mapping[str, _Given | None]) -> SettingsError:

@@ -21,6 +21,7 @@ from controller.settings.kinds import (
     REPOSITORY,
     SECRET,
     SLACK_CHANNEL,
+    SWITCH,
     WEB_ADDRESS,
     WORDS,
     Address,
@@ -120,6 +121,12 @@ class Settings:
     )
     source_timeout: timedelta = _row(_OUTSIDE_LIMIT, "30s", "The time limit for reading one source of live clusters.")
 
+    allow_http: bool = _row(
+        SWITCH,
+        "false",
+        "With `true` the repository, the forge and Slack's gateway may be reached over plain http on another machine, "
+        "where anybody on the way reads tokens and changes what is declared; for a network that you trust.",
+    )
     git_timeout: timedelta = _row(_OUTSIDE_LIMIT, "60s", "The time limit for one Git command.")
     git_username: str = _row(WORDS, "x-access-token", "The user name that goes with the Git token over HTTP.")
     git_token: Secret | None = _row(
@@ -162,6 +169,17 @@ class Settings:
     slack_token: Secret | None = _row(SECRET, None, "Token of the Slack app's bot; without it nothing goes to Slack.")
     slack_channel: str | None = _row(SLACK_CHANNEL, None, "The Slack channel for the threads of rollouts.")
     slack_url: str = _row(WEB_ADDRESS, "https://slack.com/api", "Base of Slack's API, for a gateway in between.")
+
+    prometheus_url: str | None = _row(
+        WEB_ADDRESS, None, "Base of the Prometheus that answers the queries of gates; `/api/v1/query` is below it."
+    )
+    prometheus_token: Secret | None = _row(
+        SECRET, None, "Bearer token for that Prometheus, where it or a proxy before it asks for one."
+    )
+    webhook_secret: Secret | None = _row(
+        SECRET, None, "Signs the questions to the webhooks of gates; without it none is asked."
+    )
+    gate_timeout: timedelta = _row(_OUTSIDE_LIMIT, "10s", "The time limit for one question to an external gate.")
 
     listen: Address | None = _row(
         LISTEN,

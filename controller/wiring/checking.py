@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from controller.errors import ControllerError
+from controller.errors import ControllerError, ObservationError
 from controller.ledger.opening import open_ledger
 from controller.model.declaration import Declaration
 from controller.runtime.clock import SystemClock
 from controller.settings import Settings
+from controller.wiring.gates import check_gates
 from controller.wiring.parts import DeclaredSources, channels_of, make_ledger_folder, repository_of
 
 
@@ -21,7 +22,7 @@ class Checked:
 
 
 def check_everything(settings: Settings) -> Iterator[Checked]:
-    """Try repository, declaration, sources, ledger and channels, one after another; each yields its own result."""
+    """Try repository, declaration, ledger, sources, gates and channels, one after another; each yields its result."""
     declaration = None
     for checked, declared in _check_repository(settings):
         declaration = declared
@@ -29,6 +30,7 @@ def check_everything(settings: Settings) -> Iterator[Checked]:
     yield _try("ledger", lambda: _check_ledger(settings, declaration))
     if declaration is not None:
         yield from _check_sources(settings, declaration)
+    yield from _check_gates(settings, declaration)
     yield from _check_channels(settings)
 
 
@@ -78,6 +80,12 @@ def _check_sources(settings: Settings, declaration: Declaration) -> Iterator[Che
         return
     for source in opened:
         yield _try(f"source {source.name}", lambda: f"{len(source.read(frozenset(), now).clusters)} clusters")  # noqa: B023 - called at once
+
+
+def _check_gates(settings: Settings, declaration: Declaration | None) -> Iterator[Checked]:
+    for name, reading in check_gates(settings, declaration):
+        problem = None if reading.passed else ObservationError(reading.detail)
+        yield Checked(name, reading.detail, problem)
 
 
 def _check_channels(settings: Settings) -> Iterator[Checked]:

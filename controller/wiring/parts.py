@@ -4,14 +4,16 @@ What only some installations use (forges, Slack) is imported where it is built: 
 needs, and a command starts quickly.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from controller.errors import SettingsError
+from controller.errors import ObservationError, SettingsError
 from controller.fleets.kafka_health import KafkaBrokers
 from controller.fleets.lab import LabSource
 from controller.fleets.simulated import SimulatedSource
+from controller.fleets.unreachable import UnreachableSource
 from controller.gitcommand import GitCommand, GitCredentials, GitRemote, as_url
 from controller.model.declaration import Declaration, SourceDeclaration
 from controller.ports import Channel, FleetSource
@@ -22,20 +24,54 @@ from controller.repository.git_source import GitRepository
 from controller.runtime.cycle import Pace
 from controller.runtime.report import Audience
 from controller.settings import Mode, Settings, StatusChannel, not_set
+from controller.wiring.links import commit_url
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """All that a source of live clusters is made from."""
+
+    source: SourceDeclaration
+    declaration: Declaration
+    settings: Settings
+    read_only: bool
+
+
+def _simulated(setup: Setup) -> FleetSource:
+    name, ledger = setup.source.name, setup.settings.ledger
+    state_file = ledger.with_name(f"{ledger.stem}.{name}.simulated.json")
+    return SimulatedSource(name, setup.declaration.inventories[name], state_file, read_only=setup.read_only)
+
+
+def _lab(setup: Setup) -> FleetSource:
+    levels = {level.level: level for level in setup.declaration.catalog.metadata_versions.values()}
+    brokers = KafkaBrokers(setup.settings.source_timeout.total_seconds() / 2)
+    return LabSource(setup.source.name, Path(setup.source.options["directory"]), brokers, levels)
+
+
+Maker = Callable[[Setup], FleetSource]
+"""Sets one source up; raises ObservationError where that does not work now, and may work later."""
+MAKERS: Mapping[str, Maker] = {"simulated": _simulated, "lab": _lab}
+"""By the type that is declared."""
 
 
 class DeclaredSources:
     """The live sources that a declaration names; what did not change stays the same object."""
 
-    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
+    def __init__(self, settings: Settings, *, read_only: bool = False, makers: Mapping[str, Maker] = MAKERS) -> None:
         self._settings = settings
         self._read_only = read_only
+        self._makers = makers
         self._opened: dict[str, tuple[SourceDeclaration, FleetSource]] = {}
         self._declaration: Declaration | None = None
 
     def open(self, declaration: Declaration) -> Sequence[FleetSource]:
-        """Return the declared sources in their order; raises SettingsError where one cannot be set up."""
-        if declaration is not self._declaration:
+        """Return the declared sources in their order.
+
+        One that cannot be set up is out of reach, which concerns no other, and is tried again at the next call. Raises
+        SettingsError where one never can be.
+        """
+        if declaration is not self._declaration or self._is_one_out_of_reach():
             before = self._opened
             self._opened = {
                 source.name: (source, self._open(source, before.get(source.name), declaration))
@@ -48,27 +84,23 @@ class DeclaredSources:
             self._declaration = declaration
         return tuple(part for _, part in self._opened.values())
 
+    def _is_one_out_of_reach(self) -> bool:
+        return any(isinstance(part, UnreachableSource) for _, part in self._opened.values())
+
     def _open(
         self, source: SourceDeclaration, before: tuple[SourceDeclaration, FleetSource] | None, declaration: Declaration
     ) -> FleetSource:
         same = before is not None and (before[0].type, before[0].options) == (source.type, source.options)
         kept = before[1] if same and before is not None else None
-        if source.type == "simulated":
-            inventory = declaration.inventories[source.name]
-            if isinstance(kept, SimulatedSource):
-                kept.replace_inventory(inventory)
-                return kept
-            return SimulatedSource(source.name, inventory, self._state_file(source), read_only=self._read_only)
-        assert source.type == "lab", source
-        if kept is not None:
+        if isinstance(kept, SimulatedSource):
+            kept.replace_inventory(declaration.inventories[source.name])
+        if kept is not None and not isinstance(kept, UnreachableSource):
             return kept
-        levels = {level.level: level for level in declaration.catalog.metadata_versions.values()}
-        brokers = KafkaBrokers(self._settings.source_timeout.total_seconds() / 2)
-        return LabSource(source.name, Path(source.options["directory"]), brokers, levels)
-
-    def _state_file(self, source: SourceDeclaration) -> Path:
-        ledger = self._settings.ledger
-        return ledger.with_name(f"{ledger.stem}.{source.name}.simulated.json")
+        assert source.type in self._makers, source
+        try:
+            return self._makers[source.type](Setup(source, declaration, self._settings, self._read_only))
+        except ObservationError as error:
+            return UnreachableSource(source.name, str(error))
 
 
 def git_command(settings: Settings) -> GitCommand:
@@ -81,7 +113,7 @@ def git_command(settings: Settings) -> GitCommand:
         ssh_key=settings.ssh_key,
         known_hosts=settings.ssh_known_hosts,
     )
-    remote = GitRemote(as_url(settings.repository), credentials)
+    remote = GitRemote(as_url(settings.repository), credentials, allow_plain_http=settings.allow_http)
     return GitCommand(remote, limit_seconds=settings.git_timeout.total_seconds())
 
 
@@ -101,7 +133,12 @@ def channels_of(settings: Settings) -> tuple[tuple[Channel, Audience], ...]:
             raise not_set("slack_channel", "the Slack channel that the token is for")
         from controller.reports.slack import SlackChannel
 
-        slack = SlackChannel(settings.slack_token.reveal(), settings.slack_channel, base_url=settings.slack_url)
+        slack = SlackChannel(
+            settings.slack_token.reveal(),
+            settings.slack_channel,
+            base_url=settings.slack_url,
+            commit_url=commit_url(settings),
+        )
         told.append((slack, Audience(slack.name, threads=True)))
     else:
         log = LogChannel()
@@ -155,6 +192,7 @@ def pace_of(settings: Settings) -> Pace:
         stale_after=settings.stale_after,
         source_limit=settings.source_timeout,
         observe_only=settings.mode is Mode.OBSERVE,
+        gate_limit=settings.gate_timeout,
     )
 
 

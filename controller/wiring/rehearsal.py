@@ -20,6 +20,7 @@ from controller.runtime.cycle import Controller, World
 from controller.runtime.delivery import DeliveryLoop, Desk
 from controller.runtime.report import Audience
 from controller.settings import load_settings
+from controller.wiring.gates import external_gates
 from controller.wiring.parts import DeclaredSources, git_command, pace_of, repository_of
 
 DELIVER_SECONDS = 30.0
@@ -64,6 +65,7 @@ class Rehearsal:
             clock=self.clock,
             metrics=Metrics(__version__),
             audiences=audiences,
+            gates=external_gates(settings),
         )
         self._controller = Controller(world, pace_of(settings))
         self._ledger.acquire("wavefleet demo", start)

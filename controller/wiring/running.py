@@ -13,6 +13,7 @@ from controller.runtime.cycle import Controller, World
 from controller.runtime.daemon import Daemon, Rhythm
 from controller.runtime.delivery import DeliveryLoop, Desk
 from controller.settings import Settings
+from controller.wiring.gates import external_gates
 from controller.wiring.parts import DeclaredSources, channels_of, make_ledger_folder, pace_of, repository_of
 
 LEAVE_SECONDS = 10.0
@@ -78,6 +79,7 @@ def assemble(settings: Settings) -> Running:
         metrics=metrics,
         audiences=tuple(audience for _, audience in told),
         wake=delivery.wake,
+        gates=external_gates(settings),
     )
     controller = Controller(world, pace_of(settings))
     rhythm = Rhythm(settings.interval, settings.jitter)

@@ -2,7 +2,11 @@
 
 import shutil
 
+from controller.external.prometheus import UNSET
+from controller.external.webhook import UNSIGNED
+from tests.builders_repository import group_text
 from tests.cli.worlds import INVALID, STAGING, Desk
+from tests.fakes.gate_servers import TOKEN, FakePrometheus
 
 
 def test_everything_that_is_there_is_ok(desk: Desk) -> None:
@@ -56,3 +60,29 @@ def test_a_check_starts_nothing(desk: Desk) -> None:
 
     assert "" == desk.repository.notes("refs/notes/wavefleet", desk.repository.head)
     assert [] == [path.name for path in (desk.folder / "state").glob("*.simulated.json")]
+
+
+def test_prometheus_is_tried_where_it_is_set(desk: Desk) -> None:
+    """
+    With its token, and told with what to do where it does not answer.
+    """
+    with FakePrometheus(token=TOKEN) as prometheus:
+        desk.settings |= {"prometheus_url": prometheus.origin, "prometheus_token": TOKEN}
+
+        assert f"ok      prometheus: {prometheus.origin}, answers queries" in desk.run("check").out
+
+    assert "MISSING prometheus: Prometheus at 127.0.0.1:" in desk.run("check", code=4).out
+
+
+def test_what_declared_gates_need_is_looked_for(desk: Desk) -> None:
+    """
+    A declared gate without its setting would hold for ever; the check says what to set before it does.
+    """
+    prometheus = "{prometheus: {name: p99, query: up, below: 2}}"
+    webhook = "{webhook: {name: calendar, url: 'https://hooks.example/'}}"
+    gates = f"  gates:\n    - {prometheus}\n    - {webhook}\n"
+    desk.publish({STAGING: group_text("staging", gates)})
+
+    printed = desk.read("check", "check", code=4)
+
+    assert {"prometheus": UNSET, "webhook": UNSIGNED} == {it["name"]: it["sentence"] for it in printed if not it["ok"]}

@@ -81,6 +81,48 @@ def test_a_halt_needs_a_reason(asked: Desk) -> None:
     assert "Missing option '--reason'" in asked.run("halt", "staging", code=2).err
 
 
+@pytest.mark.parametrize("command", [("halt", "staging"), ("resume", "staging"), ("halt",), ("resume",)])
+def test_a_reason_has_an_end(asked: Desk, command: tuple[str, ...]) -> None:
+    """
+    Five hundred characters are taken, one more is wrong usage, told with both numbers, and nothing is recorded.
+    """
+    done = asked.run(*command, "--reason", "x" * 501, "--wait", "0", code=2)
+
+    assert "--reason: found 501 characters, expected 1 to 500 characters on one line" in done.err
+    assert "recorded as request 1;" in asked.run(*command, "--reason", "ä" * 500, "--wait", "0").out
+
+
+@pytest.mark.parametrize(
+    ("reason", "found"),
+    [
+        ("INC-1\x1b[2J", "the character U+001B"),
+        ("INC-1\nstaging halted as staging-9", "the character U+000A"),
+        ("INC-1\t", "the character U+0009"),
+        ("INC-1\x9b2J", "the character U+009B"),
+        ("INC-1\u202edeifitsuj", "the character U+202E"),
+        ("INC-1\udcff", "the character U+DCFF"),
+        ("  ", "nothing"),
+        ("", "nothing"),
+    ],
+)
+def test_a_reason_cannot_rewrite_what_people_see(asked: Desk, reason: str, found: str) -> None:
+    """
+    It is shown on terminals, in Slack and in commit statuses: no control character gets that far.
+    """
+    done = asked.run("halt", "--reason", reason, code=2)
+
+    assert f"--reason: found {found}, expected 1 to 500 characters" in done.err
+    assert "\x1b" not in done.err
+
+
+def test_a_name_has_the_same_bounds(asked: Desk) -> None:
+    """
+    Who says so is shown wherever the reason is.
+    """
+    assert "--by: found 101 characters" in asked.run("halt", "--reason", "x", "--by", "y" * 101, code=2).err
+    assert "--by: found the character U+000D" in asked.run("resume", "--by", "ana\r", code=2).err
+
+
 @pytest.mark.parametrize("revision", ["abc", "HEAD", "abcdefg", "ABCDEF0"])
 def test_what_is_no_revision_is_refused(asked: Desk, revision: str) -> None:
     """

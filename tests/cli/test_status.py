@@ -52,6 +52,51 @@ def test_status_needs_no_repository(desk: Desk) -> None:
     assert f"staging → {OLD}" in desk.run("status").out
 
 
+def test_a_remote_that_is_gone_is_told_while_every_group_is_at_rest(desk: Desk) -> None:
+    """
+    One line above the groups, and under ``holds`` in JSON, as the last cycle saw it; one group's status has it too.
+    """
+    desk.run("cycle")
+    assert [] == desk.read("status", "status")["holds"]
+    desk.repository.bare.rename(desk.folder / "away")
+    desk.run("cycle", code=4)
+
+    first, *others = desk.run("status").out.splitlines()
+
+    assert first.startswith("fleet: held since 20"), first
+    assert " (RevisionStale): the head was not confirmed since this process started" in first
+    assert [f"prod → {OLD}: all 4 clusters on target", f"staging → {OLD}: all 3 clusters on target"] == others
+    assert "RevisionStale" in desk.run("status", "prod", "--fail-on-hold", code=3).out
+    status = desk.read("status", "status")
+    assert ["RevisionStale"] == [hold["reason"] for hold in status["holds"]]
+    assert [[], []] == [group["holds"] for group in status["groups"]]
+
+
+def test_a_remote_that_is_back_is_told_no_more(desk: Desk) -> None:
+    """
+    The next cycle that confirms the head lifts it.
+    """
+    desk.run("cycle")
+    desk.repository.bare.rename(desk.folder / "away")
+    desk.run("cycle", code=4)
+    (desk.folder / "away").rename(desk.repository.bare)
+    desk.run("cycle")
+
+    assert [] == desk.read("status", "status")["holds"]
+    assert "fleet" not in desk.run("status", "--fail-on-hold").out
+
+
+def test_the_fleet_is_no_group(desk: Desk) -> None:
+    """
+    What is remembered of it as a whole is not to be asked for as one of them.
+    """
+    desk.run("cycle")
+    desk.repository.bare.rename(desk.folder / "away")
+    desk.run("cycle", code=4)
+
+    assert "fleet: found no such group" in desk.run("status", "fleet", code=1).err
+
+
 def test_status_before_the_first_cycle_lacks_a_ledger(desk: Desk) -> None:
     """
     The sentence says which file was looked for, and what may be wrong; nothing is made.

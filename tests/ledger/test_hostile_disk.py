@@ -180,7 +180,7 @@ def test_a_ledger_that_is_deleted_under_a_daemon_is_missed(tmp_path: Path) -> No
     people.close()
     shutil.move(path, tmp_path / "elsewhere.db")
 
-    with pytest.raises(LedgerError, match=r"ledger\.db: cannot be opened \(unable to open database file\)"):
+    with pytest.raises(LedgerError, match=r"ledger\.db: cannot be opened: found that the file does not exist"):
         people.reported()
 
     assert not path.exists()
@@ -212,7 +212,7 @@ def test_a_lock_of_another_program_is_explained(tmp_path: Path) -> None:
     backup.close()
     impatient.close()
 
-    sentence = explain(DatabaseError("SELECT secret", {"a": "secret"}, busy.value))
+    sentence = explain(DatabaseError("SELECT secret", {"a": "secret"}, busy.value), path)
 
     assert "found it locked by another program for 10 seconds" in sentence
     assert "secret" not in sentence
@@ -222,7 +222,9 @@ def test_an_error_nobody_foresaw_is_named_and_shortened() -> None:
     """
     However long another program's words are, a sentence stays one.
     """
-    sentence = explain(DatabaseError("SELECT 1", None, sqlite3.OperationalError("no such\ntable " + "x" * 5000)))
+    sentence = explain(
+        DatabaseError("SELECT 1", None, sqlite3.OperationalError("no such\ntable " + "x" * 5000)), Path("ledger.db")
+    )
 
     assert "found OperationalError" in sentence
     assert len(sentence) < 2 * DETAIL_CHARACTERS_MAX

@@ -120,6 +120,18 @@ def test_text_from_git_cannot_ring_people_up_or_forge_a_link() -> None:
             assert "@here" not in text or text.startswith("⏳"), "a header is plain text, without mentions"
 
 
+def test_text_that_would_change_how_the_rest_is_shown_is_seen_as_question_marks() -> None:
+    """
+    Control characters of an old reason or a file name rewrite nothing, and turn no text around.
+    """
+    hostile = "INC-1\x1b[2J\x00\u202eevil\ttab\nline"
+
+    assert "INC-1?[2J??evil\ttab\nline" == escape(hostile)
+    for message in (head_message(a_head(hostile, title=hostile), ""), reply_message(a_reply(hostile))):
+        for text in (message.text, *shown(message)):
+            assert not {"\x1b", "\x00", "\u202e"} & set(text)
+
+
 def test_a_cut_never_splits_an_escaped_character() -> None:
     """
     Half an entity would show as garbage.

@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from controller.cli.exits import Exit
-from controller.cli.speech import complain, say
+from controller.cli.speech import can_be_shown, complain, say
 from controller.model.requests import FLEET, Command, Request
 from controller.settings import Settings
 
 LOOK_EVERY_SECONDS = 0.2
+REASON_CHARACTERS_MAX = 500
+"""Room for a sentence and a link; a longer story belongs where the link leads."""
+NAME_CHARACTERS_MAX = 100
 
 _Scope = Annotated[str | None, typer.Argument(help="The group; without one the whole fleet.", metavar="GROUP")]
 _Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; it is recorded and shown wherever the halt is.")]
@@ -54,6 +57,9 @@ def resume(
 def _request(command: Command, scope: str, by: str | None, reason: str) -> Request:
     from controller.runtime.clock import SystemClock
 
+    _refuse_unfit("--reason", reason, REASON_CHARACTERS_MAX)
+    if by is not None:
+        _refuse_unfit("--by", by, NAME_CHARACTERS_MAX)
     return Request(
         id=0,
         command=command,
@@ -62,6 +68,20 @@ def _request(command: Command, scope: str, by: str | None, reason: str) -> Reque
         reason=reason,
         at=SystemClock().now(),
     )
+
+
+def _refuse_unfit(option: str, text: str, most: int) -> None:
+    """End with wrong usage where ``text`` cannot be shown as one short line, on a terminal and in Slack alike."""
+    found = ""
+    if not text.strip():
+        found = "nothing"
+    elif len(text) > most:
+        found = f"{len(text)} characters"
+    elif unshowable := next((each for each in text if not can_be_shown(each)), None):
+        found = f"the character U+{ord(unshowable):04X}"
+    if found:
+        complain(f"wavefleet: {option}: found {found}, expected 1 to {most} characters on one line, none for control")
+        raise typer.Exit(Exit.WRONG_USAGE)
 
 
 def _user() -> str:

@@ -18,15 +18,15 @@ def status(
     fail_on_hold: FailOnHold = False,
     settings: Settings,
 ) -> None:
-    """Print the sentence of each group, and what holds it."""
+    """Print what holds the fleet as a whole, the sentence of each group, and what holds it."""
     from controller.cli.names import not_one
     from controller.cli.render import to_json
-    from controller.cli.render_status import Shown, print_status, status_json, status_text
+    from controller.cli.render_status import Shown, groups_of, print_status, status_json, status_text
     from controller.wiring.reading import recorded_history
 
     history = recorded_history(settings, required=True)
-    if group is not None and group not in history.groups:
-        complain(f"wavefleet: {not_one('group', group, (), history.groups)}")
+    if group is not None and group not in groups_of(history):
+        complain(f"wavefleet: {not_one('group', group, (), groups_of(history))}")
         raise typer.Exit(Exit.WRONG_INPUT)
     shown = Shown.of(history, group)
     if output is Output.JSON:
@@ -35,5 +35,5 @@ def status(
         print_status(shown)
     else:
         say(status_text(shown))
-    if fail_on_hold and any(state.holds for state in shown.groups.values()):
+    if fail_on_hold and shown.is_held:
         raise typer.Exit(Exit.HELD)

@@ -8,7 +8,9 @@ from controller.model.verdict import PASS, Hold, HoldReason, Verdict
 def external(gate: ExternalGate, reading: GateReading | None, passed: int) -> Verdict:
     """Hold until the gate passed in enough consecutive cycles; ``passed`` counts them, this one included."""
     if reading is None:
-        return Hold(HoldReason.GATE_UNANSWERED, f"{gate.name} was not asked in this cycle; it is in the next one")
+        return Hold(
+            HoldReason.GATE_UNANSWERED, f"{gate.name} was not asked about this target yet; it is before anything starts"
+        )
     if reading.passed is None:
         return Hold(HoldReason.GATE_UNANSWERED, f"{gate.name} gave no answer: {reading.detail}")
     if not reading.passed:

@@ -8,13 +8,15 @@ from dataclasses import replace
 import pytest
 
 from controller.core.gates.approval import approval
+from controller.core.gates.breaker import breaker
+from controller.core.gates.external import external
 from controller.core.gates.freeze import freeze
 from controller.core.gates.halt import fleet_halt, group_halt
 from controller.core.gates.health import health
 from controller.core.gates.held import held
 from controller.core.gates.hop import hop
 from controller.core.gates.identity import belonging, identity
-from controller.core.gates.limits import limits
+from controller.core.gates.limits import domains, limits
 from controller.core.gates.observation import observation
 from controller.core.gates.operator import operator, refusal
 from controller.core.gates.order import Predecessor, order
@@ -24,13 +26,15 @@ from controller.core.gates.settled import settled
 from controller.core.gates.soak import PreviousWave, soak
 from controller.core.gates.stopped import stopped
 from controller.core.gates.suspect import suspect
-from controller.core.gates.window import window
+from controller.core.gates.together import together
+from controller.core.gates.whole import whole
+from controller.core.gates.window import room, window
 from controller.errors import Problem
 from controller.model.history import StopKind
-from controller.model.observation import Unknown
+from controller.model.observation import GateReading, Unknown
 from controller.model.verdict import HoldReason, Verdict
-from tests.builders import DAY, HOUR, MINUTE, NEW, NOON, a_finding, a_reading, release
-from tests.builders_core import a_freeze, a_hold, a_standing, a_stop, a_wave, an_approval, catalog, held_for
+from tests.builders import DAY, HOUR, LEVEL_43, MINUTE, NEW, NOON, a_finding, a_reading, release
+from tests.builders_core import a_freeze, a_gate, a_hold, a_standing, a_stop, a_wave, an_approval, catalog, held_for
 
 STALE = 10 * MINUTE
 TARGET = release(NEW)
@@ -153,6 +157,74 @@ SENTENCES: list[tuple[Verdict, HoldReason, str]] = [
             "ana's approval of wave broad expired 11:00 UTC; merge approvals: [{wave: broad, version: 4.3.1, "
             "by: YOUR-NAME}]"
         ),
+    ),
+    (
+        approval(ASKED, LEVEL_43, [an_approval("broad")], NOON),
+        HoldReason.APPROVAL_MISSING,
+        "wave broad waits for approval; merge approvals: [{wave: broad, metadataVersion: 4.3-IV0, by: YOUR-NAME}]",
+    ),
+    (
+        soak(replace(WAVE, is_paused=True), 0, NOON),
+        HoldReason.SOAKING,
+        "wave canary has soaked 30m of 1h, paused while not all of it is seen healthy",
+    ),
+    (
+        room(NOON + HOUR, NOON + DAY, 2 * HOUR, NOON),
+        HoldReason.WINDOW_TOO_SHORT,
+        "an upgrade takes about 2h, and the window closes 13:00 UTC",
+    ),
+    (
+        breaker(("p-1", "p-2", "p-3", "p-4", "p-5", "p-6"), 100, 5),
+        HoldReason.BREAKER_OPEN,
+        ("6 of 100 clusters are unknown, missing or unhealthy, the limit is 5%: p-1, p-2, p-3, p-4, p-5 (+1 more)"),
+    ),
+    (
+        domains([("region", "eu", 1, 2), ("rack", "r1", 1, 1)]),
+        HoldReason.LIMIT_REACHED,
+        "1 cluster in flight in rack r1, its limit is 1",
+    ),
+    (
+        together([("dr-pair", "orders", "orders-us")]),
+        HoldReason.NEVER_TOGETHER,
+        "orders-us is in flight or soaking, and both have the label dr-pair: orders",
+    ),
+    (
+        whole([f"p-{number} is below it" for number in range(1, 8)], None, NOON),
+        HoldReason.GROUP_NOT_ON_TARGET,
+        (
+            "the whole group is not on its release: p-1 is below it; p-2 is below it; p-3 is below it; "
+            "p-4 is below it; p-5 is below it (+2 more)"
+        ),
+    ),
+    (
+        whole([], None, NOON),
+        HoldReason.GROUP_NOT_ON_TARGET,
+        "the whole group was not yet seen healthy on its release",
+    ),
+    (
+        whole([], NOON + HOUR, NOON),
+        HoldReason.SOAKING,
+        "the group soaks on its release until 13:00 UTC",
+    ),
+    (
+        external(a_gate(), None, 0),
+        HoldReason.GATE_UNANSWERED,
+        "p99 was not asked about this target yet; it is before anything starts",
+    ),
+    (
+        external(a_gate(), GateReading(None, "timed out after 5s"), 0),
+        HoldReason.GATE_UNANSWERED,
+        "p99 gave no answer: timed out after 5s",
+    ),
+    (
+        external(a_gate(), GateReading(passed=False, detail="0.31 is not below 0.25"), 0),
+        HoldReason.GATE_FAILED,
+        "p99 says no: 0.31 is not below 0.25",
+    ),
+    (
+        external(a_gate(samples=3), GateReading(passed=True, detail="0.11 is below 0.25"), 2),
+        HoldReason.GATE_UNANSWERED,
+        "p99 passed 2 of 3 times in a row: 0.11 is below 0.25",
     ),
     (
         limits(fleet=10, fleet_max=10, group=9, wave_max=5),
@@ -299,6 +371,7 @@ def test_a_time_of_the_next_look_is_told_only_where_time_alone_can_lift_a_hold()
     assert {
         HoldReason.FROZEN,
         HoldReason.OUTSIDE_WINDOW,
+        HoldReason.WINDOW_TOO_SHORT,
         HoldReason.SOAKING,
         HoldReason.CLUSTER_HELD,
         HoldReason.WRITE_REFUSED,
