@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from controller.lab.records import BrokerFile, ProcessRecord, broker_folder, loc
 from controller.lab.status import lab_status
 from controller.lab.up import lab_up
 from controller.labfiles import BrokerStatus, OperatorState, StatusFile, replace_file
-from tests.lab.labs import NEW, OLD, a_lab, a_program, started
+from tests.lab.labs import NEW, OLD, a_lab, a_program, started, wait_until
 
 FOREVER = "while :; do sleep 0.2; done"
 STUBBORN = f"trap '' TERM; echo ready; {FOREVER}"
@@ -116,6 +117,48 @@ def test_down_stops_what_the_records_name_and_nothing_else(tmp_path: Path) -> No
         alive = [is_running(it) for it in (operator, broker, stubborn, stranger, other)]
         assert [False, False, False, True, True] == alive
         lab_down(tmp_path / "lab")
+
+
+def running_brokers(stack: ExitStack, folder: Path, *scripts: str) -> list[ProcessRecord]:
+    """Start a script as each broker of a cluster; those that ignore SIGTERM do so already."""
+    brokers = []
+    for number, script in enumerate(scripts, start=1):
+        program = a_program(broker_folder(folder, number), script)
+        brokers.append(stack.enter_context(started(program)))
+        if script == STUBBORN:
+            wait_until(lambda output=program.output: "ready" in output.read_text(), "the broker ignored SIGTERM")
+        write_broker(folder, number, BrokerFile(OLD, OLD, brokers[-1]))
+    return brokers
+
+
+def test_down_waits_for_no_broker_that_has_lost_its_quorum(tmp_path: Path) -> None:
+    """
+    One of three is left, which nobody can give leave any more: it is killed soon, not at the end of all patience.
+    """
+    folder = a_lab(tmp_path / "lab", brokers=3)
+    with ExitStack() as stack:
+        brokers = running_brokers(stack, folder, FOREVER, FOREVER, STUBBORN)
+        began = time.monotonic()
+
+        lab_down(tmp_path / "lab", seconds_max=100, quorum_lost_seconds_max=0.1)
+
+        assert time.monotonic() - began < 50
+        assert [False] * 3 == [is_running(broker) for broker in brokers]
+
+
+def test_down_has_patience_while_there_is_a_quorum(tmp_path: Path) -> None:
+    """
+    Two of three are slow to end and can still be given leave: they are killed only at the end of the long limit.
+    """
+    folder = a_lab(tmp_path / "lab", brokers=3)
+    with ExitStack() as stack:
+        brokers = running_brokers(stack, folder, FOREVER, STUBBORN, STUBBORN)
+        began = time.monotonic()
+
+        lab_down(tmp_path / "lab", seconds_max=1, quorum_lost_seconds_max=0)
+
+        assert time.monotonic() - began >= 1
+        assert [False] * 3 == [is_running(broker) for broker in brokers]
 
 
 def test_down_of_a_lab_that_never_ran_is_no_trouble(tmp_path: Path) -> None:
