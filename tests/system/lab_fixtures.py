@@ -47,6 +47,7 @@ class RunningLoad:
         self.bootstrap = bootstrap
         self.topic = topic
         self.acked = acked
+        self.rate = rate
         argv = [sys.executable, "-m", "controller.lab.load", "--bootstrap", bootstrap, "--topic", topic]
         argv += ["--rate", str(rate), "--acked", str(acked)]
         self._process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -55,6 +56,10 @@ class RunningLoad:
     def acknowledged(self) -> int:
         """Records acknowledged until now."""
         return self.acked.read_bytes().count(b"\n") if self.acked.exists() else 0
+
+    def await_under_way(self) -> None:
+        """Wait until some records are acknowledged."""
+        wait_until(lambda: self.acknowledged > self.rate, "the load was under way", seconds_max=60)
 
     def stop(self) -> LoadSummary:
         """End it in order, and what it says it did."""
@@ -74,10 +79,9 @@ class RunningLoad:
 
 @contextmanager
 def running_load(bootstrap: str, topic: str, acked: Path, *, rate: int = 100) -> Iterator[RunningLoad]:
-    """A producer under way: some records are acknowledged already."""
+    """A producer that is starting; it is ended with the block."""
     load = RunningLoad(bootstrap, topic, acked, rate=rate)
     try:
-        wait_until(lambda: load.acknowledged > rate, "the load was under way", seconds_max=60)
         yield load
     finally:
         load.kill()

@@ -37,6 +37,7 @@ def test_a_roll_under_load_loses_no_acknowledged_record_though_its_operator_is_k
         state = lab_up(directory, clusters=1, brokers=3, release=OLD, progress=print)
         folder = cluster_folder(directory, "lab-1")
         with running_load(state.clusters[0].bootstrap, "orders", tmp_path / "acked", rate=200) as load:
+            load.await_under_way()
             write_wanted(folder, release=NEW, expected_generation=1)
             wait_until(
                 lambda: status_of(folder).brokers_on_wanted == 1, "one broker ran the new release", seconds_max=240

@@ -37,15 +37,15 @@ spec:
   clusters: {{names: [lab-1, lab-2]}}
   strategy:
     waves:
-      - {{name: canary, size: 1, soak: 15s}}
-      - {{name: rest, size: rest, soak: 5s}}
+      - {{name: canary, size: 1, soak: 6s}}
+      - {{name: rest, size: rest, soak: 3s}}
     deadline: 10m
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, tuple[ClusterState, ...]]]:
-    """Two real clusters of three brokers on the old release."""
+    """Two real clusters of three brokers on the old release, for one test: the next one has the machine to itself."""
     with lab_folder(tmp_path_factory.mktemp("lab")) as directory:
         yield directory, lab_up(directory, clusters=2, brokers=3, release=OLD, progress=print).clusters
 
@@ -69,6 +69,8 @@ def test_a_merged_bump_upgrades_real_clusters_wave_by_wave_and_loses_nothing(
             stack.enter_context(running_load(cluster.bootstrap, "load", tmp_path / f"{cluster.name}.acked"))
             for cluster in real
         ]
+        for load in loads:
+            load.await_under_way()
         daemon = stack.enter_context(DaemonProcess(settings, tmp_path / "daemon.log"))
         before = forge.head("fleet")
         daemon.await_until(lambda: forge.state("fleet", before, "wavefleet/real") == "success", "the first judgement")
