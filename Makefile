@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
-JOBS ?= 2
+# Half of the time of the tests is spent waiting for processes and servers, so that three share two cores.
+JOBS ?= 3
 
 .PHONY: help demo test system check format bench lab simulate mutants clean
 
@@ -21,7 +22,7 @@ demo: $(READY)  ## Show a rollout over the example fleet, in virtual time.
 	$(RUN) -m controller demo
 
 test: $(READY)  ## Pass the tests; real parts are used where they are found.
-	$(RUN) -m pytest -m "not system" -n $(JOBS)
+	$(RUN) -m pytest -m "not system" -n $(JOBS) --dist worksteal
 
 system: $(READY)  ## Pass the tests that drive real brokers and a real forge, one after another.
 	$(RUN) -m pytest -m system -p no:randomly
