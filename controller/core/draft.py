@@ -13,6 +13,7 @@ from controller.core.hops import DeadEnd, Hop, Position, next_hop
 from controller.core.membership import assign
 from controller.core.recall import Recall
 from controller.core.waves import Terrain
+from controller.model.catalog import Catalog
 from controller.model.declaration import ClusterGroup, ClusterHold, Finalize
 from controller.model.entries import Entry
 from controller.model.history import ClusterState, RolloutRecord, Stop, StopKind, Way
@@ -55,6 +56,8 @@ class Draft:
         """By label and value: how many clusters are in flight."""
         self.apart: dict[tuple[str, str], set[str]] = {}
         """By never-together label and value: who is in flight or soaking."""
+        self.slots_before = 0
+        """How many clusters were in flight before anything of this cycle started."""
 
     def count_slots(self) -> None:
         """Count what is in flight, soaking and stopped, once all progress of this cycle is judged."""
@@ -67,6 +70,7 @@ class Draft:
                     self.take_slot(rollout.group, name)
                 elif record.state is ClusterState.CONVERGED and rollout.is_running:
                     self._keep_apart(name)
+        self.slots_before = len(self.in_flight)
         self.cluster_stops = tuple(
             stop for stop in self.recall.stops.values() if stop.cluster is not None and stop.acknowledged_at is None
         )
@@ -145,8 +149,7 @@ class Draft:
         """Return the first move on the cluster's way to the group's release; worked out once per position."""
         key = (group.name, Position.of(reading))
         if key not in self._hops:
-            declared, floor = group.metadata_version, self.catalog.metadata_floor_for_4x
-            may = declared is Finalize.AUTO or (isinstance(declared, MetadataVersion) and declared >= floor)
+            may = may_finalize(group, self.catalog)
             self._hops[key] = next_hop(key[1], group.target, self.catalog, group.accept_risks, may_finalize=may)
         return self._hops[key]
 
@@ -182,6 +185,14 @@ class Draft:
             for hold in group.holds
             if hold.cluster in (cluster, last_part(cluster)) and (hold.until is None or self.now < hold.until)
         )
+
+
+def may_finalize(group: ClusterGroup, catalog: Catalog) -> bool:
+    """Tell whether the floor for 4.x may be finalized on a cluster's way."""
+    declared = group.metadata_version
+    if isinstance(declared, MetadataVersion):
+        return declared >= catalog.metadata_floor_for_4x
+    return declared is Finalize.AUTO
 
 
 def _passed_gates(snapshot: Snapshot) -> Mapping[tuple[str, str, Target | None], int]:

@@ -85,6 +85,21 @@ def next_hop(
     return DeadEnd(f"{why_not}; no legal way leads there")
 
 
+def whole_way(
+    position: Position, target: KafkaVersion, catalog: Catalog, accepted: frozenset[str], *, may_finalize: bool
+) -> tuple[Hop, ...] | DeadEnd:
+    """Return every move on the way to ``target``, in order."""
+    way: list[Hop] = []
+    while not way or way[-1].target != target:
+        hop = next_hop(position, target, catalog, accepted, may_finalize=may_finalize)
+        if isinstance(hop, DeadEnd):
+            return hop
+        way.append(hop)
+        to = hop.target
+        position = replace(position, release=to) if isinstance(to, KafkaVersion) else replace(position, level=to)
+    return tuple(way)
+
+
 def _between(
     position: Position, target: KafkaVersion, catalog: Catalog, accepted: frozenset[str]
 ) -> Iterator[KafkaVersion]:
@@ -175,6 +190,11 @@ def illegal_return(
     if here is None or release is None:
         missing = position.release if here is None else target
         return f"{missing} is not in the release catalog; add it to releases.yaml"
+    if position.release < target:
+        return f"it runs {position.release}, below {target}, so others took it there"
+    too_high = _not_served(position, release)
+    if too_high is not None:
+        return f"{too_high}; that level was finalized {finalized}, and is never lowered"
     if position.release.line == target.line:
         return None
     if position.level is None:
@@ -184,12 +204,12 @@ def illegal_return(
             else "its metadata.version"
         )
         return f"{lacking} could not be read, so nobody can tell whether {target} would start"
-    too_high = _not_served(position, release)
-    if too_high is not None:
-        return f"{too_high}; that level was finalized {finalized}, and is never lowered"
-    if _illegal_line(replace(position, release=target), here) is not None:
-        return f"{position.release} is not reached from {target} directly, so there is no tested way back"
-    return None
+    untested = _illegal_line(replace(position, release=target), here) is not None
+    return (
+        f"{position.release} is not reached from {target} directly, so there is no tested way back"
+        if untested
+        else None
+    )
 
 
 def crosses_to_4x(release: KafkaVersion, target: KafkaVersion) -> bool:

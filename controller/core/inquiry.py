@@ -6,12 +6,23 @@ Asks the gates as the cycle does, every one of them, and for the wave that the c
 from collections.abc import Iterator
 
 from controller.core.admission import admit
-from controller.core.draft import Draft
+from controller.core.draft import Draft, may_finalize
 from controller.core.drift import describe, runs
 from controller.core.gates.health import health
+from controller.core.gates.limits import limits
 from controller.core.gates.observation import observation
+from controller.core.hops import DeadEnd, Position, whole_way
 from controller.core.plan import judge
-from controller.core.questions import cluster_answers, fleet_answers, group_answers, refill_answer, wave_answers
+from controller.core.questions import (
+    cluster_answers,
+    domain_answer,
+    fleet_answers,
+    group_answers,
+    refill_answer,
+    wave_answers,
+    whole_answer,
+)
+from controller.core.steps import level_of
 from controller.core.views import views_of
 from controller.core.waves import definition_of, waves_to_come
 from controller.model.declaration import ClusterGroup, Wave
@@ -19,9 +30,9 @@ from controller.model.durations import format_moment
 from controller.model.history import ClusterRecord, ClusterState, RolloutKind, RolloutRecord, Way
 from controller.model.names import last_part
 from controller.model.observation import Reading
-from controller.model.plan import Explanation
+from controller.model.plan import Explanation, Passage
 from controller.model.snapshot import Snapshot
-from controller.model.verdict import Answer
+from controller.model.verdict import Answer, Hold, HoldReason
 from controller.model.versions import MetadataVersion, Target
 
 _NEED_TARGET = ("hop", "operator")
@@ -67,24 +78,39 @@ def explain_cluster(snapshot: Snapshot, cluster: str) -> Explanation:
 
 
 def _rollout_of(draft: Draft, group: ClusterGroup, cluster: str) -> RolloutRecord | None:
-    """Return the rollout that the cluster is in or waits for: its finalization once it runs its release."""
+    """Return the rollout that the cluster is in: its finalization once it runs its release."""
     reading, finalization = draft.reading(cluster), draft.running(group.name, finalizing=True)
     arrived = isinstance(reading, Reading) and runs(reading, group.target)
     if arrived and finalization is not None and cluster in finalization.clusters:
         return finalization
-    return draft.running(group.name)
+    running = draft.running(group.name)
+    return running if running is not None and cluster in running.clusters else None
 
 
 def _answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, cluster: str) -> Iterator[Answer]:
     yield from fleet_answers(draft, downwards=rollout is not None and rollout.way is Way.DOWN)
-    yield from group_answers(draft, group, rollout)
+    running = draft.running(group.name)
+    nowhere = rollout is None and cluster in draft.drifts[group.name].above
+    yield from group_answers(draft, group, running if nowhere else rollout)
     wave = None if rollout is None else _wave_of(draft, rollout, group, cluster)
     if rollout is not None and wave is not None:
         if rollout.clusters[cluster].wave is not None:
             yield refill_answer(draft, group, rollout, wave[1])
         else:
             yield from wave_answers(draft, group, rollout, wave[1])
+        yield from _limit_answers(draft, group, wave[1], cluster)
+    if rollout is None and running is not None and cluster in draft.drifts[group.name].below:
+        detail = f"the group's rollout to {running.target} has to end before the one that takes it along"
+        yield Answer("rollout", Hold(HoldReason.WAVE_UNDER_WAY, detail))
     yield from cluster_answers(draft, group, rollout, cluster)
+
+
+def _limit_answers(draft: Draft, group: ClusterGroup, wave: Wave, cluster: str) -> Iterator[Answer]:
+    fleet_max, of_group = draft.snapshot.declaration.limits.clusters_in_flight, draft.in_flight_count(group.name)
+    in_flight = draft.in_flight_count()
+    verdict = limits(fleet=in_flight, fleet_max=fleet_max, group=of_group, wave_max=wave.max_in_flight)
+    yield Answer("limits", verdict)
+    yield Answer("domains", domain_answer(draft, cluster))
 
 
 def _wave_name(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, cluster: str) -> str:
@@ -93,9 +119,16 @@ def _wave_name(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None,
 
 
 def _on_target(draft: Draft, group: ClusterGroup, cluster: str, record: ClusterRecord | None) -> Explanation:
-    """Answer for a cluster that has nowhere to go: no gate is asked of it, but whether it is seen and healthy."""
-    reading = draft.reading(cluster)
+    """Answer for a cluster that has nowhere to go: it is asked whether it is healthy, and may finalize its level."""
+    reading, level = draft.reading(cluster), level_of(draft, group)
     assert isinstance(reading, Reading), (cluster, reading)
+    answers = [Answer("observation", observation(reading)), Answer("health", health(reading))]
+    sentence = f"it runs its target, {group.target}"
+    if level is not None and runs(reading, group.target) and not runs(reading, level):
+        answers.append(whole_answer(draft, group))
+        sentence += f", and has still to finalize {level}"
+    returns = admit(draft).returns.get(group.name, ())
+    answers.extend(Answer("way back", hold) for hold in returns if hold.cluster == cluster)
     return Explanation(
         cluster=cluster,
         group=group.name,
@@ -104,8 +137,8 @@ def _on_target(draft: Draft, group: ClusterGroup, cluster: str, record: ClusterR
         state=None if record is None else record.state,
         wave="",
         reading=reading,
-        answers=(Answer("observation", observation(reading)), Answer("health", health(reading))),
-        sentence=f"it runs its target, {group.target}",
+        answers=tuple(answers),
+        sentence=sentence,
     )
 
 
@@ -159,3 +192,23 @@ def _wave_of(draft: Draft, rollout: RolloutRecord, group: ClusterGroup, cluster:
             return wave.name, definition_of(wave, rollout, group)
     coming = waves_to_come(rollout, group, draft.terrain)
     return next(((name, definition) for name, definition, names in coming if cluster in names), None)
+
+
+def passages_of(snapshot: Snapshot) -> tuple[Passage, ...]:
+    """Return how every cluster below its target gets there, for each group those at the same point together."""
+    draft = Draft(snapshot)
+    return tuple(passage for group in draft.groups.values() for passage in _passages(draft, group))
+
+
+def _passages(draft: Draft, group: ClusterGroup) -> Iterator[Passage]:
+    points: dict[Position, list[str]] = {}
+    for name in draft.drifts[group.name].below:
+        reading = draft.reading(name)
+        assert isinstance(reading, Reading), (name, reading)
+        points.setdefault(Position.of(reading), []).append(name)
+    for at, names in sorted(points.items(), key=lambda point: (point[0].release, str(point[0].level))):
+        may = may_finalize(group, draft.catalog)
+        way = whole_way(at, group.target, draft.catalog, group.accept_risks, may_finalize=may)
+        shut = way.why if isinstance(way, DeadEnd) else ""
+        steps = () if isinstance(way, DeadEnd) else tuple(hop.target for hop in way)
+        yield Passage(group.name, at.release, at.level, tuple(names), steps, shut)

@@ -134,6 +134,15 @@ def checked_branch(branch: str) -> str:
     return branch
 
 
+def checked_ref(ref: str) -> str:
+    """Return ``ref`` where it may name a branch, a tag, a pull request's head or a revision; raises SettingsError."""
+    if not _BRANCH.fullmatch(ref) or _BRANCH_NEVER.search(ref):
+        raise SettingsError(
+            f"ref {ref[:200]!r}: expected a branch, a tag, a ref such as refs/pull/12/head, or the full id of a commit"
+        )
+    return ref
+
+
 def _checked_match(url: str) -> re.Match[str]:
     if _SECRET_IN_URL.search(url):
         raise SettingsError(

@@ -11,7 +11,7 @@ from controller.model.observation import Reading, Unknown
 from controller.model.outbox import CommitStatus, StatusState, ThreadHead
 from controller.model.places import Place
 from controller.model.verdict import Answer, Hold
-from controller.model.versions import MetadataVersion, Target
+from controller.model.versions import KafkaVersion, MetadataVersion, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,22 @@ class GroupView:
     def context(self) -> str:
         """What people call it: the group's name, or ``GROUP/metadata`` for its finalization."""
         return self.name if self.kind is RolloutKind.SOFTWARE else f"{self.name}/metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The way of clusters that stand at the same point to their group's release."""
+
+    group: str
+    release: KafkaVersion
+    level: MetadataVersion | None
+    """Their finalized metadata.version; None where there is none, or it could not be told."""
+    clusters: tuple[str, ...]
+    """Full names."""
+    way: tuple[Target, ...]
+    """Releases, and levels to be finalized between, in order; empty where there is no legal way."""
+    why_not: str = ""
+    """What a person must do where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

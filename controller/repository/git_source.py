@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from controller.errors import DeclarationError, RepositoryError
 from controller.gitcommand import GitCommand, GitError, GitFault
-from controller.gitcommand.remote import checked_branch
+from controller.gitcommand.remote import checked_branch, checked_ref
 from controller.model.declaration import Declaration
 from controller.ports import Head
 from controller.repository.declare import BlobCache, load
@@ -90,6 +90,29 @@ class GitRepository:
         """Return the files of a revision that is here. Raises RepositoryError where it is not."""
         _check_revision(revision)
         return self._in_cache(lambda: self._tree(revision), also=revision)
+
+    def bring(self, ref: str) -> str:
+        """Bring what a person names here and return its revision: a branch, a tag, any ref of the remote, a full id.
+
+        Raises SettingsError where ``ref`` is no name of a ref, RepositoryError where the remote does not have it.
+        """
+        checked_ref(ref)
+        with self._command.sharing_limit():
+            revision = ref if _REVISION.fullmatch(ref) else self._find(ref)
+            if not self._in_cache(lambda: self._cache.has(revision) or self._fetch_alone(revision)):
+                raise RepositoryError(f"{self._url}: the remote does not give {ref} (revision {revision})")
+        return revision
+
+    def _find(self, ref: str) -> str:
+        """Return what the remote says of the first of the refs that ``ref`` may mean."""
+        names = (ref,) if ref.startswith("refs/") else (f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/{ref}")
+        told = self._command.run("ls-remote", "--", self._url, *names, *(f"{name}^{{}}" for name in names))
+        found = {name: revision for revision, _, name in (line.partition("\t") for line in told.splitlines())}
+        for name in names:
+            revision = found.get(f"{name}^{{}}") or found.get(name, "")  # a tag with a message points to its commit
+            if _REVISION.fullmatch(revision):
+                return revision
+        raise GitError(GitFault.NO_REF, f"{self._url}: found none of {', '.join(names)}; push it, or name another")
 
     def _ask(self) -> str:
         """Return the revision that the remote says the branch stands at."""

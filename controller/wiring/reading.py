@@ -4,6 +4,7 @@ Nothing here writes to a cluster, to the ledger or to a simulated fleet's state.
 where there is a ledger to read.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,16 +48,29 @@ def recorded_history(settings: Settings, *, required: bool = False) -> History:
         ledger.close()
 
 
-def look(settings: Settings, path: Path | None = None, at: datetime | None = None) -> Snapshot:
-    """Return what the daemon would judge now, or at ``at``; with ``path``, if the head were what that folder declares.
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """What is looked at instead of the branch's head, as if it had been merged; at most one of the two."""
 
-    Raises SettingsError, RepositoryError, LedgerError, and DeclarationError where the head or the folder is refused.
+    path: Path | None = None
+    """A folder."""
+    ref: str | None = None
+    """A ref of the remote, such as a pull request's head."""
+
+
+def look(settings: Settings, instead: Instead = Instead(), at: datetime | None = None) -> Snapshot:
+    """Return what the daemon would judge now, or at ``at``; with ``instead``, if that were the head.
+
+    Raises SettingsError, RepositoryError, LedgerError, and DeclarationError where what is looked at is refused.
     """
     now = at or SystemClock().now()
     history = recorded_history(settings)
-    if path is not None:
-        declaration = declared_in(path)
-        return _snapshot(settings, declaration, Standing(head=FOLDER, in_force=FOLDER, confirmed_at=now), history, now)
+    if instead.path is not None:
+        return _snapshot(settings, declared_in(instead.path), _as_head(FOLDER, now), history, now)
+    if instead.ref is not None:
+        repository = repository_of(settings)
+        revision = repository.bring(instead.ref)
+        return _snapshot(settings, repository.load(revision), _as_head(revision, now), history, now)
     sighting = Lookout(repository_of(settings), Metrics(__version__)).look(history, (), now)
     standing = sighting.standing
     if standing.unreachable is not None:
@@ -64,6 +78,10 @@ def look(settings: Settings, path: Path | None = None, at: datetime | None = Non
     if standing.problems or sighting.declaration is None:
         raise DeclarationError(standing.problems)
     return _snapshot(settings, sighting.declaration, standing, history, now)
+
+
+def _as_head(revision: str, now: datetime) -> Standing:
+    return Standing(head=revision, in_force=revision, confirmed_at=now)
 
 
 def _snapshot(

@@ -164,7 +164,7 @@ def test_observe_mode_starts_nothing_and_says_so(desk: Desk) -> None:
     done = desk.run("cycle")
 
     assert "would start staging-" in done.out
-    assert {"TargetDeclared", "RevisionSeen", "GroupJudged"} >= {
+    assert {"TargetDeclared", "RevisionSeen", "GroupJudged", "TargetReached"} >= {
         it["entry"] for it in desk.read("history", "history") if it["entry"] != "RolloutPlanned"
     }
     for line in desk.repository.notes(NOTES, head).splitlines():

@@ -204,3 +204,35 @@ def test_a_rewritten_history_is_planned_as_the_daemon_sees_it(desk: Desk) -> Non
 
     assert ["HistoryRewritten"] == [hold["reason"] for hold in plan["holds"]]
     assert [] == plan["starts"]
+
+
+def test_a_pull_requests_head_is_planned_as_if_it_were_merged(desk: Desk) -> None:
+    """
+    ``--ref`` takes a ref of the remote, by any of its names; the branch itself is planned as before.
+    """
+    head = desk.bump(STAGING)
+    desk.repository.git("push", "origin", f"{head}:refs/pull/12/head", f"{head}:refs/heads/bump")
+    desk.repository.git("push", "--force", "origin", f"{head}^:refs/heads/main")
+
+    for ref in ("refs/pull/12/head", "pull/12/head", "bump", head):
+        assert f"staging → {NEW}" in desk.run("plan", "--ref", ref, "--at", AT).out, ref
+    assert f"staging → {OLD}" in desk.run("plan", "--at", AT).out
+    assert NEW == desk.read("explain", "explain", "staging-1", "--ref", "bump", "--at", AT)["target"]
+
+
+def test_a_ref_that_is_not_there_is_told(desk: Desk) -> None:
+    """
+    With what was looked for; something that can be no ref is told before anybody is asked.
+    """
+    missing = desk.run("plan", "--ref", "pull/99/head", code=4).err
+    strange = desk.run("plan", "--ref", "--upload-pack=x", code=2).err
+
+    assert "found none of refs/heads/pull/99/head, refs/tags/pull/99/head, refs/pull/99/head" in missing
+    assert "expected a branch, a tag, a ref such as refs/pull/12/head" in strange
+
+
+def test_a_folder_and_a_ref_are_not_planned_together(desk: Desk) -> None:
+    """
+    It would not be clear which of them is meant.
+    """
+    assert "not both" in desk.run("plan", "--ref", "main", "--path", str(desk.folder), code=2).err

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.commands.plan import FolderOption, MomentOption
+from controller.cli.commands.plan import FolderOption, MomentOption, RefOption, instead_of_head
 from controller.cli.exits import Exit
 from controller.cli.options import Output, OutputOption
 from controller.cli.speech import complain, say
@@ -15,6 +15,7 @@ def explain(
     cluster: Annotated[str, typer.Argument(help="The cluster's name, short or full.", metavar="CLUSTER")],
     *,
     path: FolderOption = None,
+    ref: RefOption = None,
     at: MomentOption = None,
     output: OutputOption = Output.TEXT,
     settings: Settings,
@@ -25,7 +26,7 @@ def explain(
     from controller.core.inquiry import explain_cluster, matching
     from controller.wiring.reading import look
 
-    snapshot = look(settings, path, at)
+    snapshot = look(settings, instead_of_head(path, ref), at)
     names = matching(snapshot, cluster)
     if len(names) != 1:
         complain(f"wavefleet: {not_one('cluster', cluster, names, snapshot.observation.clusters)}")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,8 +12,17 @@ from controller.cli.options import FailOnHold, PlanOutput
 from controller.cli.speech import say
 from controller.settings import Settings
 
+if TYPE_CHECKING:
+    from controller.wiring.reading import Instead
+
 FolderOption = Annotated[
     Path | None, typer.Option("--path", help="Take what this folder declares, instead of the branch's head.")
+]
+RefOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ref", help="Take this branch, tag, ref (refs/pull/12/head) or commit of the remote, as if it were merged."
+    ),
 ]
 MomentOption = Annotated[
     datetime | None,
@@ -21,9 +30,19 @@ MomentOption = Annotated[
 ]
 
 
+def instead_of_head(path: Path | None, ref: str | None) -> "Instead":
+    """Return what to look at instead of the branch's head. Raises typer.BadParameter where both are named."""
+    from controller.wiring.reading import Instead
+
+    if path is not None and ref is not None:
+        raise typer.BadParameter("name a folder with --path or a ref with --ref, not both")
+    return Instead(path, ref)
+
+
 def plan(
     *,
     path: FolderOption = None,
+    ref: RefOption = None,
     at: MomentOption = None,
     output: Annotated[PlanOutput, typer.Option("--output", "-o", help="How to print.")] = PlanOutput.TEXT,
     fail_on_hold: FailOnHold = False,
@@ -31,16 +50,18 @@ def plan(
 ) -> None:
     """Print each group's waves with their clusters, and every hold with its reason and next look."""
     from controller.cli.render import is_held, plan_json, plan_markdown, plan_text, to_json
+    from controller.core.inquiry import passages_of
     from controller.core.plan import plan_cycle
     from controller.wiring.reading import look
 
-    planned = plan_cycle(look(settings, path, at))
+    snapshot = look(settings, instead_of_head(path, ref), at)
+    planned, passages = plan_cycle(snapshot), passages_of(snapshot)
     match output:
         case PlanOutput.JSON:
-            say(to_json(plan_json(planned)))
+            say(to_json(plan_json(planned, passages)))
         case PlanOutput.MARKDOWN:
-            say(plan_markdown(planned))
+            say(plan_markdown(planned, passages))
         case PlanOutput.TEXT:
-            say(plan_text(planned))
+            say(plan_text(planned, passages))
     if fail_on_hold and is_held(planned):
         raise typer.Exit(Exit.HELD)
