@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from controller import __version__
-from controller.cli.commands import check, cycle, demo, explain, halt, history, lab, plan, run, status, validate
+from controller.cli.commands import (
+    check,
+    cycle,
+    demo,
+    explain,
+    halt,
+    history,
+    lab,
+    plan,
+    run,
+    simulate,
+    status,
+    validate,
+)
 from controller.cli.exits import Exit
 from controller.cli.options import OF_ALL, OF_THE_LEDGER, OF_THE_REPOSITORY, SettingsCommand, with_settings
 from controller.cli.speech import complain, drop_the_rest, forgive_encodings, say
@@ -56,6 +69,7 @@ for _command, _shown, _short_help in (
 ):
     app.command(cls=SettingsCommand, short_help=_short_help)(with_settings(_command, _shown))
 app.command(short_help="Check the files of a fleet repository.")(validate.validate)
+app.command(short_help="Play what a folder declares, in virtual time.")(simulate.simulate)
 app.command(short_help="Show a rollout over the example fleet.")(demo.demo)
 app.add_typer(lab.app, name="lab", short_help="Run real Kafka brokers as local processes.")
 

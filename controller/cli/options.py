@@ -43,6 +43,14 @@ class PlanOutput(StrEnum):
     MARKDOWN = "md"
 
 
+class SimulateOutput(StrEnum):
+    """How a simulation is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print; JSON has a schema in schemas/.")]
 FailOnHold = Annotated[bool, typer.Option("--fail-on-hold", help="Exit with 3 where something is held or halted.")]
 

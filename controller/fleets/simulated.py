@@ -2,7 +2,7 @@
 
 What a cluster shows is computed (``simulated_clusters``), what was asked of it is remembered (``simulated_state``). A
 cluster's value is kept and handed out again until the moment at which it can change, so a quiet fleet costs nothing.
-Every reading is a full one, since reading a simulated cluster's health is free. It finalizes no metadata.version yet.
+Every reading is a full one, since reading a simulated cluster's health is free.
 """
 
 import heapq
@@ -16,12 +16,13 @@ from controller.atomic import NotSynced
 from controller.errors import ApplyInDoubt, ApplyRefused, ObservationError
 from controller.fleets.simulated_clusters import asked, look, wish_at
 from controller.fleets.simulated_faults import faults_by_cluster
-from controller.fleets.simulated_rolls import Script, Wish, first_wish
+from controller.fleets.simulated_levels import level_at
+from controller.fleets.simulated_rolls import LevelWish, Script, Wish, first_wish
 from controller.fleets.simulated_state import State, StateFile
 from controller.model.inventory import Inventory
 from controller.model.observation import ObservedCluster, SourceReading, Unknown
 from controller.model.plan import Start
-from controller.model.versions import KafkaVersion
+from controller.model.versions import MetadataVersion
 
 
 class SimulatedSource:
@@ -46,6 +47,15 @@ class SimulatedSource:
         """The source's name."""
         return self._name
 
+    @property
+    def next_change(self) -> datetime | None:
+        """The earliest moment at which a cluster may show something else; None = not before something is asked of it.
+
+        As of the last reading.
+        """
+        with self._mutex:
+            return self._changes[0][0] if self._changes else None
+
     def replace_inventory(self, inventory: Inventory) -> None:
         """Go on with another revision of the inventory: clusters come and go, what was asked of the others stays.
 
@@ -66,7 +76,7 @@ class SimulatedSource:
             return SourceReading(self._name, self._seen)
 
     def start(self, start: Start, now: datetime) -> None:
-        """Ask a cluster for another release, as FleetSource says."""
+        """Ask a cluster for another release or a higher metadata.version, as FleetSource says."""
         with self._mutex:
             try:
                 with self._file.locked():
@@ -88,7 +98,7 @@ class SimulatedSource:
         script, recorded = self._script(name, state), state.wishes.get(name)
         if isinstance(unknown := look(script, recorded, now).reading, Unknown):
             raise ApplyRefused(f"{start.cluster}: {unknown.why}; look again")
-        wish = _wished(start, script, wish_at(script, recorded or first_wish(script.cluster), now), now)
+        wish = _wished(start, script, recorded or first_wish(script.cluster), now)
         if wish != recorded:
             self._file.write(replace(state, wishes={**state.wishes, name: wish}))
 
@@ -145,29 +155,61 @@ class SimulatedSource:
         return f"{self._name}/{name}"
 
 
-def _wished(start: Start, script: Script, wish: Wish, now: datetime) -> Wish:
-    """Return what the cluster asks for once ``start`` is taken, which is ``wish`` where it was taken already."""
-    if not isinstance(start.target, KafkaVersion):
-        raise ApplyRefused(f"{start.cluster}: finalizing {start.target} is not yet supported by a simulated fleet")
+def _wished(start: Start, script: Script, first: Wish, now: datetime) -> Wish:
+    """Return what is to be remembered once ``start`` is taken, given that ``first`` was before."""
+    wish = wish_at(script, first, now)
     if wish.mark not in (None, start.fleet):
         raise ApplyRefused(f"{start.cluster}: belongs to the fleet {wish.mark!r}, not to {start.fleet!r}")
+    if isinstance(start.target, MetadataVersion):
+        return _with_level(start, start.target, script, first, now)
     if wish.release == start.target and start.token == wish.asked_with:
         return wish
-    if start.token != str(wish.generation):
-        raise ApplyRefused(
-            f"{start.cluster}: found generation {wish.generation} asking for {wish.release}, expected generation"
-            f" {start.token}: it was changed meanwhile; look again"
-        )
+    _require_unchanged(start, wish)
     if wish.release == start.target:
         return replace(wish, mark=start.fleet)
+    left = asked(script, wish, now)
     return replace(
-        asked(script, wish, now),
+        left,
         generation=wish.generation + 1,
         release=start.target,
         asked_at=now,
         asked_with=start.token,
         mark=start.fleet,
+        level=_pinned(start, left.level),
     )
+
+
+def _with_level(start: Start, target: MetadataVersion, script: Script, first: Wish, now: datetime) -> Wish:
+    """Return ``first`` with the level of ``start``; what others do to its release goes on as it would have."""
+    wish = wish_at(script, first, now)
+    if wish.level is not None and (wish.level.level, wish.level.asked_with) == (target, start.token):
+        return first
+    _require_unchanged(start, wish)
+    finalized = level_at(script, wish, now)
+    if finalized is None:
+        raise ApplyRefused(f"{start.cluster}: has no metadata.version to raise to {target}: it runs with ZooKeeper")
+    if target < finalized:
+        raise ApplyRefused(f"{start.cluster}: metadata.version is at {finalized} and is never lowered to {target}")
+    if wish.level is not None and wish.level.level == target:
+        return replace(first, mark=start.fleet)
+    level = LevelWish(target, finalized, now, start.token)
+    return replace(first, generation=first.generation + 1, mark=start.fleet, level=level)
+
+
+def _pinned(start: Start, level: LevelWish | None) -> LevelWish | None:
+    """Return the level's wish beside a new release: what is not finalized yet is withdrawn where the write pins."""
+    if level is None or start.pinned is None:
+        return level
+    return replace(level, level=level.before)
+
+
+def _require_unchanged(start: Start, wish: Wish) -> None:
+    if start.token != str(wish.generation):
+        found = f"{wish.release}" if wish.level is None else f"{wish.release} and {wish.level.level}"
+        raise ApplyRefused(
+            f"{start.cluster}: found generation {wish.generation} asking for {found}, expected generation"
+            f" {start.token}: it was changed meanwhile; look again"
+        )
 
 
 def _differing(before: State, after: State) -> Iterable[str]:

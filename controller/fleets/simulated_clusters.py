@@ -2,7 +2,8 @@
 
 Nothing runs in the background. A cluster's brokers move to the release asked for one after another, then it settles;
 how far that is follows from when it was asked. So the same moment always shows the same, a process that was down sees
-what happened meanwhile, and real and virtual time are one. It reads no clock and no file, and judges nothing.
+what happened meanwhile, and real and virtual time are one. It reads no clock and no file, and judges nothing. How its
+metadata.version is raised stands in ``simulated_levels``.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from controller.fleets.simulated_faults import Span, begin_of, concerns, later, span_of
+from controller.fleets.simulated_levels import Finalization, finalization_of, level_at, level_left
 from controller.fleets.simulated_rolls import FIRST_GENERATION, Roll, Script, Wish, brokers_after, first_wish, roll_of
 from controller.model.inventory import Fault, FaultKind, SimulatedCluster
 from controller.model.observation import Finding, Reading, Severity, Unknown
@@ -38,8 +40,15 @@ def look(script: Script, recorded: Wish | None, now: datetime) -> Seen:
     hitting = [(fault, span) for fault, span in lasting if span.covers(now)]
     moments = [*_roll_moments(roll, now), *(change.at for change in _changes(script, first))]
     moments += [moment for _, span in lasting for moment in span.ends]
+    finalization = finalization_of(script, wish)
+    moments += finalization.moments if finalization is not None else ()
     until = min((moment for moment in moments if moment > now), default=None)
-    return Seen(_shown(script, wish, roll, hitting, now), until)
+    for fault, span in hitting:
+        if fault.kind is FaultKind.UNREACHABLE:
+            return Seen(Unknown(f"no broker answers since {_utc(span.begin)} (simulated, {fault.place})"), until)
+    reading = _finalizing(_rolling(_settled_on(script, wish, now), wish, roll, now), finalization, now)
+    broken = tuple(_unhealthy(fault) for fault, _ in hitting if fault.kind is FaultKind.UNHEALTHY)
+    return Seen(replace(reading, findings=(*broken, *reading.findings)) if broken else reading, until)
 
 
 def wish_at(script: Script, first: Wish, now: datetime) -> Wish:
@@ -60,16 +69,17 @@ def wish_at(script: Script, first: Wish, now: datetime) -> Wish:
 
 
 def asked(script: Script, wish: Wish, now: datetime) -> Wish:
-    """Return ``wish`` as the starting point of another one: with its brokers as they stand at ``now``."""
+    """Return ``wish`` as the starting point of another one: with its brokers and its level as they stand at ``now``."""
     roll = roll_of(script, wish)
-    return replace(wish, brokers=brokers_after(wish, roll.rolled(now)) if roll else wish.brokers)
+    brokers = brokers_after(wish, roll.rolled(now)) if roll else wish.brokers
+    return replace(wish, brokers=brokers, level=level_left(script, wish, now))
 
 
 def _changed(script: Script, wish: Wish, release: KafkaVersion, moment: datetime) -> Wish:
     if release == wish.release:
         return wish
-    brokers = asked(script, wish, moment).brokers
-    return Wish(wish.generation + 1, release, brokers, asked_at=moment, mark=wish.mark)
+    before = asked(script, wish, moment)
+    return replace(before, generation=wish.generation + 1, release=release, asked_at=moment, asked_with=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,32 +144,40 @@ def _roll_moments(roll: Roll | None, now: datetime) -> Iterator[datetime]:
                 yield moment
 
 
-def _shown(
-    script: Script, wish: Wish, roll: Roll | None, hitting: list[tuple[Fault, Span]], now: datetime
-) -> Reading | Unknown:
-    for fault, span in hitting:
-        if fault.kind is FaultKind.UNREACHABLE:
-            return Unknown(f"no broker answers since {_utc(span.begin)} (simulated, {fault.place})")
-    settled = _settled(wish.release, wish.generation, wish.mark, script.cluster.metadata_version)
-    reading = _rolling(settled, wish, roll, now) if roll else settled
-    broken = tuple(_unhealthy(fault) for fault, _ in hitting if fault.kind is FaultKind.UNHEALTHY)
-    return replace(reading, findings=(*broken, *reading.findings)) if broken else reading
-
-
 def _untouched(cluster: SimulatedCluster) -> Reading:
-    return _settled(cluster.release, FIRST_GENERATION, None, cluster.metadata_version)
+    return _settled(cluster.release, FIRST_GENERATION, None, cluster.metadata_version, None)
+
+
+def _settled_on(script: Script, wish: Wish, now: datetime) -> Reading:
+    """Return what the cluster shows once all is done, but for its level, which is that of ``now``."""
+    wanted = wish.level.level if wish.level is not None else None
+    return _settled(wish.release, wish.generation, wish.mark, level_at(script, wish, now), wanted)
 
 
 @lru_cache(maxsize=4096)
-def _settled(release: KafkaVersion, generation: int, mark: str | None, level: MetadataVersion | None) -> Reading:
+def _settled(
+    release: KafkaVersion,
+    generation: int,
+    mark: str | None,
+    level: MetadataVersion | None,
+    wanted_level: MetadataVersion | None,
+) -> Reading:
     """Return what a cluster in good order shows; one value serves the many clusters that show the same."""
-    token = str(generation)
-    return Reading(release, release, release, token, metadata_version=level, zookeeper=level is None, fleet=mark)
+    return Reading(
+        release,
+        release,
+        release,
+        str(generation),
+        metadata_version=level,
+        wanted_metadata=wanted_level,
+        zookeeper=level is None,
+        fleet=mark,
+    )
 
 
-def _rolling(settled: Reading, wish: Wish, roll: Roll, now: datetime) -> Reading:
-    ready_at = roll.ready_at
-    if ready_at is not None and ready_at <= now:
+def _rolling(settled: Reading, wish: Wish, roll: Roll | None, now: datetime) -> Reading:
+    ready_at = roll.ready_at if roll is not None else None
+    if roll is None or (ready_at is not None and ready_at <= now):
         return settled
     brokers = brokers_after(wish, roll.rolled(now))
     releases = [release for release, _ in brokers]
@@ -169,6 +187,14 @@ def _rolling(settled: Reading, wish: Wish, roll: Roll, now: datetime) -> Reading
     on_wish = sum(count for release, count in brokers if release == wish.release)
     total = sum(count for _, count in brokers)
     return replace(reading, progress=f"{on_wish} of {total} brokers", findings=(_catching_up(on_wish, total),))
+
+
+def _finalizing(reading: Reading, finalization: Finalization | None, now: datetime) -> Reading:
+    if finalization is None or not reading.settled or finalization.is_done(now):
+        return reading
+    if finalization.is_refused(now):
+        return replace(reading, settled=False, refused=f"operator refuses {finalization.level} (simulated)")
+    return replace(reading, settled=False, progress=f"finalizing {finalization.level}")
 
 
 def _catching_up(on_wish: int, total: int) -> Finding:

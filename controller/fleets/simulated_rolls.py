@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from controller.fleets.simulated_faults import begin_of, concerns, later, span_of
 from controller.model.inventory import Fault, FaultKind, SimulatedCluster
-from controller.model.versions import KafkaVersion
+from controller.model.versions import KafkaVersion, MetadataVersion
 
 Brokers = tuple[tuple[KafkaVersion, int], ...]
 """How many brokers run which release, those that roll first in front."""
@@ -19,11 +19,23 @@ FIRST_GENERATION = 1
 
 
 @dataclass(frozen=True, slots=True)
+class LevelWish:
+    """The metadata.version that a cluster's resource asks for, and which one was finalized when that was asked."""
+
+    level: MetadataVersion
+    before: MetadataVersion
+    """The finalized level then; where it is ``level`` already, nothing is left to do."""
+    asked_at: datetime
+    asked_with: str
+    """The token that the asker gave."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """What a cluster's resource asks for, and how its brokers stood when that was asked."""
 
     generation: int
-    """One higher with every change of the release."""
+    """One higher with every change of the release or of the level."""
     release: KafkaVersion
     brokers: Brokers
     asked_at: datetime | None = None
@@ -32,6 +44,8 @@ class Wish:
     """The token that the asker gave; None where others asked, who give none."""
     mark: str | None = None
     """The fleet that wrote to it first."""
+    level: LevelWish | None = None
+    """None where nobody ever asked for one."""
 
     @property
     def is_upgrade(self) -> bool:

@@ -15,11 +15,12 @@ import msgspec
 
 from controller import atomic, typedjson
 from controller.errors import ObservationError
-from controller.fleets.simulated_rolls import Brokers, Wish
-from controller.model.versions import KafkaVersion
+from controller.fleets.simulated_rolls import Brokers, LevelWish, Wish
+from controller.model.versions import KafkaVersion, MetadataVersion
 
-FORMAT = 1
-"""Raised by every change that an older program would misread."""
+FORMAT = 2
+"""Raised by every change that an older program would misread: 2 remembers levels of metadata.version."""
+FORMATS_READ = (1, FORMAT)
 STATE_BYTES_MAX = 64 * 1024 * 1024
 """Some 300,000 clusters, each of them asked for another release."""
 
@@ -35,6 +36,19 @@ class State:
     """By the cluster's own name: what was last asked by us; clusters of which nothing was are left out."""
 
 
+class _LevelFile(msgspec.Struct, rename="camel", omit_defaults=True):
+    level: int
+    name: str
+    changes_metadata: bool = False
+
+
+class _LevelWishFile(msgspec.Struct, rename="camel"):
+    wanted: _LevelFile
+    before: _LevelFile
+    asked_at: datetime
+    asked_with: str
+
+
 class _WishFile(msgspec.Struct, rename="camel", omit_defaults=True):
     generation: int
     release: str
@@ -42,6 +56,7 @@ class _WishFile(msgspec.Struct, rename="camel", omit_defaults=True):
     asked_at: datetime | None = None
     asked_with: str | None = None
     mark: str | None = None
+    metadata: _LevelWishFile | None = None
 
 
 class _Header(msgspec.Struct):
@@ -108,7 +123,7 @@ class StateFile:
         expected = f"the state of the simulated fleet {self._source!r}"
         try:
             found = typedjson.decode(content, _Header).format
-            if found != FORMAT:
+            if found not in FORMATS_READ:
                 raise ObservationError(
                     f"{self._path}: found format {found}, expected {FORMAT}: another release of this program wrote it;"
                     f" use that release, or {_MEND}"
@@ -131,10 +146,22 @@ def _identity(path: Path) -> tuple[int, int, int]:
 
 def _to_file(wish: Wish) -> _WishFile:
     brokers = [(str(release), count) for release, count in wish.brokers]
-    return _WishFile(wish.generation, str(wish.release), brokers, wish.asked_at, wish.asked_with, wish.mark)
+    level = None if wish.level is None else _level_to_file(wish.level)
+    return _WishFile(wish.generation, str(wish.release), brokers, wish.asked_at, wish.asked_with, wish.mark, level)
 
 
 def _from_file(file: _WishFile) -> Wish:
     brokers: Brokers = tuple((KafkaVersion.parse(release), count) for release, count in file.brokers)
     release = KafkaVersion.parse(file.release)
-    return Wish(file.generation, release, brokers, file.asked_at, file.asked_with, file.mark)
+    level = None if file.metadata is None else _level_from_file(file.metadata)
+    return Wish(file.generation, release, brokers, file.asked_at, file.asked_with, file.mark, level)
+
+
+def _level_to_file(wish: LevelWish) -> _LevelWishFile:
+    wanted, before = (_LevelFile(it.level, it.name, it.changes_metadata) for it in (wish.level, wish.before))
+    return _LevelWishFile(wanted, before, wish.asked_at, wish.asked_with)
+
+
+def _level_from_file(file: _LevelWishFile) -> LevelWish:
+    wanted, before = (MetadataVersion(it.level, it.name, it.changes_metadata) for it in (file.wanted, file.before))
+    return LevelWish(wanted, before, file.asked_at, file.asked_with)

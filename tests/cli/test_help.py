@@ -23,6 +23,7 @@ COMMANDS = (
     "resume",
     "check",
     "validate",
+    "simulate",
     "demo",
     "lab",
 )

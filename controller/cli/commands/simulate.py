@@ -1,0 +1,86 @@
+"""``wavefleet simulate``: what a folder declares, played in virtual time; it needs no settings and leaves nothing."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.exits import exit_codes
+from controller.cli.moments import parse_end, parse_moment, parse_span
+from controller.cli.options import SimulateOutput
+
+LONGEST = timedelta(days=3660)
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
+
+
+def simulate(
+    *,
+    path: Annotated[Path, typer.Option("--path", metavar="DIR", help="The folder that holds fleet.yaml.")] = Path(),
+    inventory: Annotated[
+        Path | None,
+        typer.Option("--inventory", metavar="FILE", help="The whole live fleet, instead of the declared sources."),
+    ] = None,
+    start: Annotated[
+        datetime | None,
+        typer.Option("--from", parser=parse_moment, metavar="DATE", help="The first cycle, in UTC.  [default: now]"),
+    ] = None,
+    until: Annotated[
+        str, typer.Option("--until", metavar="DATE", help="The end, as a duration such as 60d or a date.")
+    ] = "60d",
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**63 - 1, help="Decides which clusters a fault with a share hits.")
+    ] = 0,
+    interval: Annotated[
+        timedelta | None,
+        typer.Option("--interval", parser=parse_span, metavar="DURATION", help="From cycle to cycle.  [default: 60s]"),
+    ] = None,
+    output: Annotated[
+        SimulateOutput, typer.Option("--output", "-o", help="How to print; jsonl is one event a line.")
+    ] = SimulateOutput.TEXT,
+) -> None:
+    """Play what a folder declares against its inventory: what happens when, how long it takes, how far a fault reaches.
+
+    The same code as the daemon's judges every cycle; the same seed and dates print the same. Exits with 0 also where
+    something halts.
+    """
+    from controller.cli.render_simulate import play_out
+    from controller.runtime.clock import SystemClock
+    from controller.simulate.stage import Scenario
+    from controller.wiring.simulating import declared_for_simulation, play_of
+
+    begin = start or SystemClock().now().replace(microsecond=0)
+    end = _end(begin, until)
+    every = _interval(interval)
+    with exit_codes():
+        declaration = declared_for_simulation(path, inventory)
+        scenario = Scenario(declaration, begin, end, every, seed)
+        play_out(play_of(scenario), scenario, output)
+
+
+def _interval(interval: timedelta | None) -> timedelta:
+    if interval is None:
+        return timedelta(seconds=60)
+    if not SECOND <= interval <= DAY:
+        raise typer.BadParameter(f"found {interval}, expected between 1s and 1d", param_hint="--interval")
+    return interval
+
+
+def _end(begin: datetime, until: str) -> datetime:
+    """Return the end that ``until`` names; typer.BadParameter where the time between cannot be played."""
+    if not FIRST_YEAR <= begin.year < LAST_YEAR:
+        raise typer.BadParameter(f"found {begin.year}, expected from {FIRST_YEAR} to {LAST_YEAR}", param_hint="--from")
+    end = parse_end(until)
+    length = end if isinstance(end, timedelta) else end - begin
+    if length <= timedelta(0):
+        raise typer.BadParameter(f"found {until!r}, expected a moment after {_shown(begin)}", param_hint="--until")
+    if length > LONGEST:
+        raise typer.BadParameter(
+            f"found {until!r}, expected at most {LONGEST.days}d after {_shown(begin)}", param_hint="--until"
+        )
+    return begin + length
+
+
+def _shown(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
