@@ -79,18 +79,22 @@ class WantedFile(msgspec.Struct, frozen=True, rename="camel"):
     """The Apache Kafka release every broker of the cluster shall run, such as ``4.3.1``."""
     annotations: dict[str, str] = {}
     """Notes for other programs, such as ``wavefleet.io/fleet``; the operator does not read them."""
+    metadata_level: int | None = None
+    """``metadataLevel``: the feature level that ``metadata.version`` shall be finalized at, at least; it is never
+    lowered. None = it stays where it is."""
 
 
 class OperatorState(StrEnum):
     """What the operator says of a cluster, in ``status.json``."""
 
     READY = "ready"
-    """Every broker runs the wanted release, all are registered, every replica is in sync."""
+    """Every broker runs the wanted release, all are registered, every replica is in sync, and ``metadata.version``
+    is finalized at the wanted level or a higher one."""
     ROLLING = "rolling"
-    """The operator has work in hand (starting, rolling, waiting for replicas); ``message`` says which."""
+    """The operator has work in hand (starting, rolling, waiting for replicas, finalizing); ``message`` says which."""
     REFUSED = "refused"
-    """The wanted release cannot be had or would break the cluster. No broker was touched for it. Looked at again
-    every minute, since what was missing may appear."""
+    """The wanted release cannot be had or would break the cluster, or it cannot serve the wanted level. No broker and
+    no level was touched for it. Looked at again every minute, since what was missing may appear."""
     FAILED = "failed"
     """Work in hand takes longer than its limit, or a broker does not start. The operator goes on trying and rolls no
     other broker meanwhile."""
@@ -203,11 +207,13 @@ def write_wanted(
     *,
     release: str,
     expected_generation: int,
+    metadata_level: int | None = None,
     annotations: Mapping[str, str] | None = None,
 ) -> int:
-    """Ask the operator for ``release`` and return the new generation.
+    """Ask the operator for ``release`` and ``metadata_level``, and return the new generation.
 
     ``expected_generation`` is that of the file the caller judged from, 0 for a file that is not there yet.
+    A ``metadata_level`` of None leaves the level that was asked for.
     ``annotations`` are merged into those of the file; an empty text removes one. Raises GenerationConflict where
     somebody else wrote meanwhile, NotKept where only reading again can tell, LabError where the file cannot be read,
     locked or written.
@@ -221,7 +227,8 @@ def write_wanted(
                 raise GenerationConflict(cluster_dir.name, found=found, expected=expected_generation)
             merged = {**(before.annotations if before else {}), **(annotations or {})}
             kept = {key: text for key, text in merged.items() if text}
-            replace_file(path, WantedFile(found + 1, release, kept))
+            level = before.metadata_level if before and metadata_level is None else metadata_level
+            replace_file(path, WantedFile(found + 1, release, kept, level))
             return found + 1
     except OSError as error:
         raise LabError(f"{error.filename or path}: {error.strerror}; nothing was changed") from error

@@ -29,6 +29,22 @@ def test_a_wish_goes_up_one_generation_and_keeps_what_others_noted(tmp_path: Pat
     assert {"example.org/note": "keep", "a": "1"} == wanted.annotations
 
 
+def test_a_release_and_a_level_are_asked_for_beside_each_other(tmp_path: Path) -> None:
+    """
+    A wish for one leaves the other as it was asked, and a file without a level says that it stays.
+    """
+    folder = asked(tmp_path)
+    assert labfiles.read_wanted(folder).metadata_level is None
+
+    labfiles.write_wanted(folder, release="4.1.2", metadata_level=27, expected_generation=1)
+    labfiles.write_wanted(folder, release="4.3.1", expected_generation=2)
+
+    wanted = labfiles.read_wanted(folder)
+    assert (3, "4.3.1", 27) == (wanted.generation, wanted.release, wanted.metadata_level)
+    assert '"metadataLevel": 27' in (folder / "wanted.json").read_text()
+    assert {"example.org/note": "keep"} == wanted.annotations
+
+
 @pytest.mark.parametrize("expected", [0, 2, -1])
 def test_a_wish_judged_from_another_generation_changes_nothing(tmp_path: Path, expected: int) -> None:
     """

@@ -1,7 +1,8 @@
 """The demo's story: the daemon's own cycle over the example fleet, in virtual time.
 
-A bump is merged, waves run and soak, a fault shows itself late and halts its group, a person acknowledges it, and the
-rollout ends: as the thread and the commit statuses that people would see. Everything lives in a temporary folder.
+A bump is merged, waves run and soak, a fault shows itself late and halts its group, a person acknowledges it, the
+rollout ends, and metadata.version is finalized where that is due: as the thread and the commit statuses that people
+would see. Everything lives in a temporary folder.
 """
 
 import sys
@@ -54,7 +55,13 @@ class _Demo:
         self._say("the rollout goes on; the failed cluster itself stays apart until it is acknowledged, too")
         self._pass(timedelta(hours=3))
         self._acknowledge("prod-eu-1, prod-eu-2", "team-eu-05 is healthy again, take it back")
-        self._until(lambda plan: all(group.state is StatusState.SUCCESS for group in plan.groups))
+        self._until(lambda plan: all(_is_done(plan, name) for name in ("staging", "prod-eu")))
+        self._say(
+            "both groups run it. Staging's quiet day is over, too: its metadata.version is being finalized, in waves,"
+            " for there is no way back"
+        )
+        self._until(lambda plan: _is_done(plan, "staging/metadata"))
+        self._say("production waits out its own seven quiet days")
         self._close()
 
     def _say(self, sentence: str) -> None:
@@ -89,4 +96,8 @@ class _Demo:
 
 
 def _of(plan: Plan, name: str) -> GroupView:
-    return next(group for group in plan.groups if group.name == name)
+    return next(group for group in plan.groups if group.context == name)
+
+
+def _is_done(plan: Plan, name: str) -> bool:
+    return _of(plan, name).state is StatusState.SUCCESS

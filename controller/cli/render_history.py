@@ -25,6 +25,7 @@ _SENTENCES: Mapping[type[e.Entry], str] = {
     e.TargetReached: "the whole group runs {target}, soaked: finalize.soak begins",
     e.ClusterJoined: "joined late: goes to the tail wave",
     e.ClusterLeft: "left the rollout: {why}",
+    e.ClusterReplaced: "another cluster has this name now (Kafka's id {kafka_id}); what was remembered is forgotten",
     e.ClusterSetAside: "goes to the tail wave: {why}",
     e.WaveAdmitted: "wave {wave} {name} admitted: {clusters}",
     e.WaveFilled: "wave {wave} filled again: {clusters}",

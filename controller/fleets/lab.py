@@ -88,18 +88,18 @@ class LabSource:
         return SourceReading(self._name, {cluster.name: cluster for cluster in observed if cluster is not None})
 
     def start(self, start: Start, now: datetime) -> None:
-        """Write the wanted release for the operator, as FleetSource says."""
+        """Write the wanted release, or the wanted level, for the operator, as FleetSource says."""
         del now  # the file's generation is the condition
-        if not isinstance(start.target, KafkaVersion):
-            raise ApplyRefused(f"{start.cluster}: finalizing {start.target} is not yet supported in a lab")
         try:
             folder = self._folder(start.cluster)
             wanted = labfiles.read_wanted(folder)
             if _is_taken(start, wanted):
                 return
+            release, level = _wish(start, wanted, labfiles.read_status(folder))
             labfiles.write_wanted(
                 folder,
-                release=str(start.target),
+                release=release,
+                metadata_level=level,
                 expected_generation=int(start.token) if start.token.isdecimal() else -1,
                 annotations={marks.FLEET: start.fleet},
             )
@@ -151,20 +151,22 @@ class LabSource:
         """Return what the files say; ``level`` is the finalized metadata.version."""
         wanted, status = files.wanted, files.status
         answered = status.observed_generation == wanted.generation
+        reached = wanted.metadata_level is None or (level is not None and level >= wanted.metadata_level)
         silence = _silence(status, now)
         return Reading(
             release=min(files.releases.values()),
             highest=max(files.releases.values()),
             wanted=_release(wanted.release),
             token=str(wanted.generation),
-            settled=answered and status.state is OperatorState.READY and silence is None,
+            settled=answered and reached and status.state is OperatorState.READY and silence is None,
             findings=tuple(finding for finding in (silence, _failure(status)) if finding is not None),
             metadata_version=self._level(level),
+            wanted_metadata=self._level(wanted.metadata_level),
             kafka_id=files.cluster.cluster_id,
             held=wanted.annotations.get(marks.HOLD),
             fleet=wanted.annotations.get(marks.FLEET),
             refused=status.message if answered and status.state is OperatorState.REFUSED else None,
-            progress=_progress(status),
+            progress=_progress(status, None if reached else self._level(wanted.metadata_level)),
         )
 
     def _level(self, level: int | None) -> MetadataVersion | None:
@@ -178,7 +180,26 @@ def _is_taken(start: Start, wanted: WantedFile) -> bool:
     mark = wanted.annotations.get(marks.FLEET)
     if mark not in (None, start.fleet):
         raise ApplyRefused(f"{start.cluster}: belongs to the fleet {mark!r}, not to {start.fleet!r}")
+    if isinstance(start.target, MetadataVersion):
+        return mark == start.fleet and wanted.metadata_level == start.target.level
     return mark == start.fleet and wanted.release == str(start.target)
+
+
+def _wish(start: Start, wanted: WantedFile, status: StatusFile | None) -> tuple[str, int | None]:
+    """Return the release and the level to ask for, the latter None where it stays; ApplyRefused for a lower level.
+
+    With a release, a level that is not finalized yet is put back to the pinned one: nobody may raise it with the roll.
+    """
+    if isinstance(start.target, MetadataVersion):
+        finalized = status.metadata_level if status is not None else None
+        if finalized is not None and start.target.level < finalized:
+            raise ApplyRefused(
+                f"{start.cluster}: metadata.version is at level {finalized} and is never lowered to {start.target}"
+            )
+        return wanted.release, start.target.level
+    asked, pinned = wanted.metadata_level, start.pinned
+    raises = asked is not None and pinned is not None and asked > pinned.level
+    return str(start.target), pinned.level if pinned is not None and raises else None
 
 
 def _read_files(cluster: ClusterFile, folder: Path) -> _Files:
@@ -239,7 +260,10 @@ def _failure(status: StatusFile) -> Finding | None:
     return Finding("operator_failed", Severity.BLOCK, status.message) if status.state is OperatorState.FAILED else None
 
 
-def _progress(status: StatusFile) -> str:
+def _progress(status: StatusFile, level: MetadataVersion | None) -> str:
+    """Say how far the operator is; ``level`` is one that is still to be finalized, which it does last."""
     if status.state is not OperatorState.ROLLING:
         return ""
+    if level is not None and status.brokers_on_wanted == len(status.brokers):
+        return f"finalizing {level}"
     return f"{status.brokers_on_wanted} of {len(status.brokers)} brokers"

@@ -1,7 +1,8 @@
 """Looks at one live cluster through kafka-python, the only place of the lab's operator that imports it.
 
-Every look opens a client, asks three questions and closes it: a client that is kept would have to survive the very
-restarts it watches. It reads only; that also means the operator cannot finalize ``metadata.version``.
+Every look opens a client, asks four questions and closes it: a client that is kept would have to survive the very
+restarts it watches. The one thing that it changes is ``metadata.version``, upwards alone, and only after the brokers
+themselves called that valid. When that may be done is chosen elsewhere.
 """
 
 from __future__ import annotations
@@ -24,8 +25,17 @@ VOTER_LAG_MS_MAX = 5000
 """A voter further behind the quorum's leader than this does not count as caught up; a fetch is due every 0.5 s."""
 
 
+FINALIZE_MS_MAX = 4000
+"""How long the active controller may take to have a new level agreed on; its answer must come within REQUEST_MS_MAX."""
+_METADATA_VERSION = "metadata.version"
+
+
 class ClusterUnreachable(LabError):
     """No broker of the cluster answered in time."""
+
+
+class LevelRefused(LabError):
+    """The brokers say that metadata.version cannot be finalized at this level; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,35 @@ def look_at_cluster(brokers: Sequence[BrokerPlace]) -> ClusterView:
     except (KeyError, IndexError, TypeError) as error:
         # A broker that is still starting answers with parts missing; that is no answer either.
         raise ClusterUnreachable(f"an incomplete answer: {error!r}") from error
+
+
+def finalize_level(brokers: Sequence[BrokerPlace], level: int) -> None:
+    """Raise ``metadata.version`` to ``level``, which cannot be undone; at that level already, it stays.
+
+    LevelRefused where the brokers call it invalid; ClusterUnreachable where they do not answer in time, after which
+    only a look can tell whether it was done.
+    """
+    from kafka.errors import InvalidUpdateVersionError, KafkaError
+
+    answering = [f"{broker.host}:{broker.port}" for broker in brokers if _accepts(broker)]
+    if not answering:
+        raise ClusterUnreachable("no broker accepts connections")
+    try:
+        with _client(answering) as client:
+            for validate_only in (True, False):
+                _update(client, level, validate_only=validate_only)
+    except InvalidUpdateVersionError as error:
+        raise LevelRefused(f"metadata.version cannot be finalized at level {level}: {error}") from error
+    except (KafkaError, OSError) as error:
+        raise ClusterUnreachable(f"no answer: {type(error).__name__}: {error}") from error
+
+
+def _update(client: Any, level: int, *, validate_only: bool) -> None:  # noqa: ANN401 - a third party's types
+    """Ask for the level; an upgrade alone, since brokers lower nothing that was asked as one."""
+    asked = {_METADATA_VERSION: ("UPGRADE", level)}
+    answer = client.update_features(asked, validate_only=validate_only, timeout_ms=FINALIZE_MS_MAX)
+    if answer.get(_METADATA_VERSION) != "OK":
+        raise LevelRefused(f"metadata.version cannot be finalized at level {level}: {answer}")
 
 
 def _accepts(broker: BrokerPlace) -> bool:
@@ -123,7 +162,7 @@ def _view(answering: frozenset[int], cluster: Any, topics: Any, quorum: Any, fea
         leaderless=sum(partition["leader_id"] < 0 for partition in partitions),
         lagging_voters=_lagging(voters),
         controller=voters["leader_id"],
-        metadata_level=features["metadata.version"]["finalized"][1],
+        metadata_level=features[_METADATA_VERSION]["finalized"][1],
     )
 
 

@@ -36,13 +36,33 @@ def refusal_of_level(release: Release, level: int) -> str | None:
             f"metadata.version is finalized at level {level}, Apache Kafka {release} runs {lowest} or higher;"
             " finalize 3.3-IV3 or higher first"
         )
-    newer_than_known = release.line > max(LEVEL_MAX)
-    highest = max(most for line, most in LEVEL_MAX.items() if line <= release.line)
-    if newer_than_known or level <= highest:
+    highest = _highest(release)
+    if highest is None or level <= highest:
         return None
-    able = [line for line, most in LEVEL_MAX.items() if most >= level]
-    advice = "{}.{} or newer".format(*min(able)) if able else "a newer release"
     return (
         f"metadata.version is finalized at level {level}, Apache Kafka {release} runs {lowest} to {highest},"
-        f" so its brokers would not start; ask for {advice}"
+        f" so its brokers would not start; ask for {_able(level)}"
     )
+
+
+def refusal_of_finalization(release: Release, level: int) -> str | None:
+    """Why a cluster on ``release`` cannot be finalized at ``level``; None when it can."""
+    highest = _highest(release)
+    if highest is None or level <= highest:
+        return None
+    return (
+        f"metadata.version cannot be finalized at level {level}: Apache Kafka {release} serves at most {highest};"
+        f" roll the cluster to {_able(level)} first"
+    )
+
+
+def _highest(release: Release) -> int | None:
+    """The highest level that a release can run; None where it is newer than the table."""
+    if release.line > max(LEVEL_MAX):
+        return None
+    return max(most for line, most in LEVEL_MAX.items() if line <= release.line)
+
+
+def _able(level: int) -> str:
+    able = [line for line, most in LEVEL_MAX.items() if most >= level]
+    return "{}.{} or newer".format(*min(able)) if able else "a newer release"

@@ -1,8 +1,8 @@
 """Keeps one cluster: looks, lets ``rolling`` choose the next move, says it in ``status.json``, makes it.
 
 Its memory is only what makes it patient (since when a broker is stopping, how often one failed to start); all that
-matters is in the files and in the processes, so the operator may be killed at any line. It never raises
-metadata.version, and it kills a broker only after the long limit below.
+matters is in the files and in the processes, so the operator may be killed at any line. It raises metadata.version only
+where that is asked for, never lowers it, and kills a broker only after the long limit below.
 """
 
 from __future__ import annotations
@@ -16,13 +16,19 @@ from datetime import datetime
 from pathlib import Path
 
 from controller.errors import LabError
-from controller.lab.admission import Admission
+from controller.lab.admission import Admission, LevelAdmission
 from controller.lab.broker import last_words, start_broker
-from controller.lab.cluster_view import ClusterUnreachable, ClusterView, look_at_cluster
+from controller.lab.cluster_view import (
+    ClusterUnreachable,
+    ClusterView,
+    LevelRefused,
+    finalize_level,
+    look_at_cluster,
+)
 from controller.lab.processes import is_running, send
 from controller.lab.records import BrokerFile, ProcessRecord, read_broker, write_broker
 from controller.lab.releases import Release, ReleaseCache
-from controller.lab.rolling import Assign, Move, Node, Rest, Situation, Start, StopForRoll, next_move
+from controller.lab.rolling import Assign, Finalize, Move, Node, Rest, Situation, Start, StopForRoll, next_move
 from controller.lab.status_writer import StatusWriter
 from controller.lab.toolchain import Stop
 from controller.labfiles import BrokerPlace, ClusterFile, OperatorState, WantedFile, read_status, read_wanted
@@ -74,6 +80,8 @@ class Surroundings:
     """Asked in long waits; true when the operator is to leave."""
     ask: Callable[[Sequence[BrokerPlace]], ClusterView] = look_at_cluster
     """Asks the brokers of a cluster; raises ClusterUnreachable."""
+    finalize: Callable[[Sequence[BrokerPlace], int], None] = finalize_level
+    """Raises metadata.version; raises LevelRefused, ClusterUnreachable."""
     patience: Patience = field(default_factory=Patience)
 
 
@@ -87,6 +95,7 @@ class ClusterKeeper:
         self._around = surroundings
         self._patience = surroundings.patience
         self._admission = Admission()
+        self._levels = LevelAdmission()
         self._writer = StatusWriter(cluster_dir, now=surroundings.now, level=before.metadata_level if before else None)
         self._stop_asked: dict[int, float] = {}
         self._started: dict[int, float] = {}
@@ -103,7 +112,8 @@ class ClusterKeeper:
         self._at_rest = None
         view = self._ask(seen) if seen.all_run else None
         wanted = self._admission.admit(seen.wanted, seen.nodes, self._writer.level, lambda it: self._provide(it, seen))
-        move = next_move(Situation(seen.nodes, wanted, view))
+        level = None if wanted is None else self._levels.admit(seen.wanted, self._writer.level)
+        move = next_move(Situation(seen.nodes, wanted, view, level))
         self._writer.write(seen.wanted, seen.nodes, seen.processes, *self._verdict(seen, move))
         self._make(move, seen)
         if isinstance(move, Rest):
@@ -164,6 +174,8 @@ class ClusterKeeper:
             return OperatorState.REFUSED, self._admission.refusal
         if trouble:
             return OperatorState.FAILED, trouble
+        if isinstance(move, Rest) and self._levels.refusal:
+            return OperatorState.REFUSED, self._levels.refusal
         if isinstance(move, Rest):
             return OperatorState.READY, f"every broker runs {seen.wanted.release} and is in sync"
         return OperatorState.ROLLING, str(move)
@@ -198,8 +210,19 @@ class ClusterKeeper:
             case StopForRoll(broker_id):
                 self._stop_asked[broker_id] = time.monotonic()
                 self._send(broker_id, signal.SIGTERM)
+            case Finalize(level):
+                self._finalize(level, seen)
             case _:
                 pass
+
+    def _finalize(self, level: int, seen: Seen) -> None:
+        """Raise the level; whether it came to that is seen at the next look, which asks again where it did not."""
+        try:
+            self._around.finalize(self._cluster.brokers, level)
+        except LevelRefused as refused:
+            self._levels.refuse(seen.wanted, str(refused))
+        except ClusterUnreachable as error:
+            _LOG.warning("%s: finalizing level %d: %s", self._cluster.name, level, error)
 
     def _start_all(self, brokers: tuple[int, ...], seen: Seen) -> None:
         """Start each; the first one's trouble is raised only after the others have had their turn."""

@@ -1,8 +1,9 @@
 """The lab's operator as a process: ``python -m controller.lab.operator --directory DIR``.
 
 It keeps every cluster of one lab, each in a thread of its own so that a slow one does not hold up the rest, and is to
-the lab what Strimzi is to Kubernetes: it takes a wanted release from a file and rolls brokers. Brokers are no children
-to it: they live on when it ends or is killed, and the next operator finds them by their records. One per lab.
+the lab what Strimzi is to Kubernetes: it takes a wanted release and a wanted level from a file, rolls brokers, and
+finalizes metadata.version. Brokers are no children to it: they live on when it ends or is killed, and the next operator
+finds them by their records. One per lab.
 """
 
 from __future__ import annotations

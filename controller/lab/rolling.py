@@ -1,8 +1,8 @@
 """Chooses the one next move of a cluster's operator: what runs and what is seen in, a move out. Pure.
 
 A roll is not a procedure that could be interrupted, but a rule asked again after every look: start what is down, move
-a broker only while every *other* broker is fully there, the active controller last. So it does not matter when
-the operator dies, or who changes the wanted release half way. It reads nothing, waits for nothing, touches nothing.
+a broker only while every *other* broker is fully there, the active controller last; finalize once all are. So it does
+not matter when the operator dies, or who changes the wanted release half way. It reads, awaits and touches nothing.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Situation:
     """The release to roll to; None when there is none that may be rolled to (refused, or not yet judged)."""
     view: ClusterView | None
     """None while no broker answers."""
+    level: int | None = None
+    """The level to finalize metadata.version at; None when nothing is to be finalized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,16 @@ class Await:
 
 
 @dataclass(frozen=True, slots=True)
+class Finalize:
+    """Raise metadata.version, since every broker runs the wanted release and is fully there."""
+
+    level: int
+
+    def __str__(self) -> str:
+        return f"finalizing metadata.version at level {self.level}"
+
+
+@dataclass(frozen=True, slots=True)
 class Rest:
     """Nothing is left to do: every broker is on its release and fully there."""
 
@@ -90,7 +102,7 @@ class Rest:
         return "nothing left to do"
 
 
-Move = Start | Assign | StopForRoll | Await | Rest
+Move = Start | Assign | StopForRoll | Await | Finalize | Rest
 
 
 def next_move(situation: Situation) -> Move:
@@ -106,7 +118,7 @@ def next_move(situation: Situation) -> Move:
         if node.running == situation.wanted and node.assigned != situation.wanted:
             return Assign(node.id, str(situation.wanted))  # its roll was called off before it was stopped
     due = [node for node in nodes if situation.wanted not in {None, node.running}]
-    return _move_of_due(due, situation) if due else _await_all(situation)
+    return _move_of_due(due, situation) if due else _finish(situation)
 
 
 def _move_of_stopped(stopped: tuple[Node, ...], wanted: str | None) -> Move:
@@ -138,7 +150,8 @@ def _move_of_due(due: list[Node], situation: Situation) -> Move:
     return StopForRoll(node.id) if node.id in half_done else Assign(node.id, str(situation.wanted))
 
 
-def _await_all(situation: Situation) -> Move:
+def _finish(situation: Situation) -> Move:
+    """Finalize only what is whole: a level can never be lowered again."""
     view = situation.view
     if view is None:
         return Await("waiting for the cluster to answer")
@@ -147,6 +160,8 @@ def _await_all(situation: Situation) -> Move:
         return Await(f"waiting for {_named(sorted(lacking))} to be registered and in sync")
     if view.leaderless:
         return Await(f"waiting for leaders of {view.leaderless} partitions")
+    if situation.wanted is not None and situation.level is not None and view.metadata_level < situation.level:
+        return Finalize(situation.level)
     return Rest()
 
 

@@ -50,6 +50,10 @@ class ClusterState:
     message: str
     """The operator's last sentence; empty before its first."""
     brokers: tuple[BrokerState, ...]
+    wanted_level: int | None = None
+    """The level that metadata.version is to be finalized at; None where nobody asked for one."""
+    level: int | None = None
+    """The finalized level as the operator saw it last; None before it did."""
 
     @property
     def is_ready(self) -> bool:
@@ -58,7 +62,7 @@ class ClusterState:
 
     @property
     def is_refused(self) -> bool:
-        """Whether every broker has a process and the operator refuses the wanted release; ``message`` says why."""
+        """Whether every broker has a process and the operator refuses the wish; ``message`` says why."""
         return self.operator_says is OperatorState.REFUSED and all(broker.pid is not None for broker in self.brokers)
 
 
@@ -109,6 +113,8 @@ def _cluster(directory: Path, cluster: ClusterFile) -> ClusterState:
             _broker(folder, place.id, address, wanted.release)
             for place, address in zip(cluster.brokers, cluster.bootstrap, strict=True)
         ),
+        wanted_level=wanted.metadata_level,
+        level=status.metadata_level if status else None,
     )
 
 

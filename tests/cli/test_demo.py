@@ -12,14 +12,15 @@ from tests.system.daemons import environment
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 280
 NEW = "4.3.1"
+LEVEL = "4.3-IV0"
 
 
 @pytest.mark.timeout(300)
 def test_the_demo_tells_its_story_to_the_end(tmp_path: Path) -> None:
     """
-    Bump, waves, soak, a late failure that halts, the acknowledging commit, the end; at the close the notes of the
-    commits in the form of Git's own log. It reads no settings and leaves nothing in its folder, its home, or the
-    folder for temporary files.
+    Bump, waves, soak, a late failure that halts, the acknowledging commit, the end, a finalization; at the close the
+    notes of the commits in the form of Git's own log. It reads no settings and leaves nothing in its folder, its home,
+    or the folder for temporary files.
     """
     places = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
     done = subprocess.run(
@@ -48,6 +49,7 @@ def test_the_demo_tells_its_story_to_the_end(tmp_path: Path) -> None:
         "team-eu-05 quarantined as prod-eu-2",
         "prod-eu-2 acknowledged by Git",
         f"done: prod-eu runs {NEW}",
+        f"done: staging has finalized {LEVEL}",
         "$ git log --notes=wavefleet",
     )
     check_notes(done.stdout.partition("$ git log --notes=wavefleet")[2])
@@ -63,11 +65,16 @@ def check_order(text: str, *expected: str) -> None:
 
 
 def check_notes(text: str) -> None:
-    """Every line of a note is STATE CONTEXT: DESCRIPTION, and the bump's commit has succeeded."""
+    """Every line of a note is STATE CONTEXT: DESCRIPTION; of the bump's commit only a finalization is still to come."""
     bump = re.split(r"^[0-9a-f]{7,} ", text, flags=re.MULTILINE)[-2]
     subject, *notes = bump.strip().splitlines()
     assert f"Upgrade to Kafka {NEW}" == subject
-    contexts = [re.fullmatch(r"(success) (wavefleet/[\w/-]+): (.{1,140})", line) for line in notes]
-    assert ["config", "fleet", "prod-eu", "staging"] == [
-        found[2].removeprefix("wavefleet/") for found in contexts if found is not None
-    ], notes
+    found = [re.fullmatch(r"(\w+) wavefleet/([\w/-]+): .{1,140}", line) for line in notes]
+    assert [
+        ("success", "config"),
+        ("success", "fleet"),
+        ("success", "prod-eu"),
+        ("pending", "prod-eu/metadata"),
+        ("success", "staging"),
+        ("success", "staging/metadata"),
+    ] == [(each[1], each[2]) for each in found if each is not None], notes

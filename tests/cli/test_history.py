@@ -8,7 +8,7 @@ import pytest
 
 from controller.cli.render_history import NAMES_SHOWN, history_json, history_text
 from controller.model import entries as e
-from controller.model.history import Outcome, RolloutKind, StopKind
+from controller.model.history import Outcome, RolloutKind, StopKind, Way
 from controller.model.versions import KafkaVersion
 from tests.cli.worlds import NEW, OLD, STAGING, Desk, check_schema
 
@@ -23,6 +23,7 @@ _SAMPLES: dict[object, object] = {
     RolloutKind: RolloutKind.SOFTWARE,
     Outcome: Outcome.CONVERGED,
     StopKind: StopKind.HALT,
+    Way: Way.FORWARD,
 }
 
 

@@ -2,16 +2,24 @@
 
 from pathlib import Path
 
+import pytest
+
 from controller.cli.render_lab import lab_json, lab_text
 from controller.lab.status import BrokerState, ClusterState, LabState
 from controller.labfiles import OperatorState
 from tests.cli.worlds import check_schema, run
 
 
-def a_lab(*, operator_pid: int | None = 41, broker_pid: int | None = 42, says: OperatorState | None = None) -> LabState:
-    """Return a lab of one cluster with one broker."""
+def a_lab(
+    *,
+    operator_pid: int | None = 41,
+    broker_pid: int | None = 42,
+    says: OperatorState | None = None,
+    levels: tuple[int | None, int | None] = (None, 27),
+) -> LabState:
+    """Return a lab of one cluster with one broker; ``levels`` are the wanted one and the finalized one."""
     broker = BrokerState(1, "127.0.0.1:9092", "4.1.2", broker_pid)
-    cluster = ClusterState("lab-1", "127.0.0.1:9092", "4.3.1", 2, says, "rolling broker 1", (broker,))
+    cluster = ClusterState("lab-1", "127.0.0.1:9092", "4.3.1", 2, says, "rolling broker 1", (broker,), *levels)
     return LabState(Path("lab"), operator_pid, (cluster,))
 
 
@@ -21,8 +29,25 @@ def test_a_lab_is_told_by_cluster_and_broker() -> None:
     """
     assert [
         "lab-1 at 127.0.0.1:9092: wants 4.3.1, operator rolling: rolling broker 1",
+        "    metadata.version: finalized at level 27",
         "    broker 1 at 127.0.0.1:9092: 4.1.2, process 42",
     ] == lab_text(a_lab(says=OperatorState.ROLLING)).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("levels", "told"),
+    [
+        ((None, None), "not seen yet"),
+        ((30, 27), "finalized at level 27, wants level 30"),
+        ((30, 30), "finalized at level 30"),
+        ((27, 30), "finalized at level 30"),
+    ],
+)
+def test_a_level_is_told_with_the_wish_that_is_left(levels: tuple[int | None, int | None], told: str) -> None:
+    """
+    What is finalized, and what is still to be done; a level is never lowered, so a lower wish is none.
+    """
+    assert f"    metadata.version: {told}" in lab_text(a_lab(levels=levels)).splitlines()
 
 
 def test_what_does_not_run_is_told() -> None:
@@ -40,8 +65,8 @@ def test_a_lab_as_json_is_as_its_schema_says() -> None:
     """
     Running, and with everything missing that can be.
     """
-    check_schema("lab-status", lab_json(a_lab(says=OperatorState.READY)))
-    check_schema("lab-status", lab_json(a_lab(operator_pid=None, broker_pid=None)))
+    check_schema("lab-status", lab_json(a_lab(says=OperatorState.READY, levels=(30, 27))))
+    check_schema("lab-status", lab_json(a_lab(operator_pid=None, broker_pid=None, levels=(None, None))))
 
 
 def test_a_folder_without_a_lab_is_told(tmp_path: Path) -> None:

@@ -47,7 +47,10 @@ def test_a_plan_as_text_says_what_starts(desk: Desk) -> None:
     lines = desk.run("plan", "--at", AT).out.splitlines()
 
     assert any(line.startswith(f"… staging → {NEW}: wave 1/3 canary") for line in lines), lines
-    assert any(line.startswith("    wave 2 early: 1 cluster, soak 4h, to come: staging-") for line in lines), lines
+    assert any(
+        line.startswith("    wave 2 early: 1 cluster, soak 4h, to come, likely Tue 2026-03-03 09:32 UTC: staging-")
+        for line in lines
+    ), lines
     assert any(line.startswith("start staging-") and line.endswith(f"{OLD} → {NEW} (staging)") for line in lines), lines
 
 
@@ -61,7 +64,13 @@ def test_a_plan_as_markdown_is_a_document(desk: Desk) -> None:
 
     assert text.startswith("# Plan\n")
     assert "\n## staging\n" in text
-    assert "\n| wave | clusters | soak | state | which |\n|---|---|---|---|---|\n| 1 canary | 1 | 1d |" in text
+    assert (
+        "\n| wave | clusters | soak | state | likely start | which |\n|---|---|---|---|---|---|\n| 1 canary | 1 | 1d |"
+        in text
+    )
+    assert "\n| 4.2.1 | 4.2-IV1 | 4.3.1 | 3 |\n" in text
+    assert "\nLikely end: Tue 2026-03-03 " in text
+    assert "\nBlast radius, clusters started before a fault shows itself: 1 after 10m, 1 after 1h, " in text
 
 
 def test_planning_writes_nothing(desk: Desk) -> None:

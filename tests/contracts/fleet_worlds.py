@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from controller.errors import ObservationError
-from controller.fleets.kafka_health import Answers, BrokerAddress
+from controller.fleets.kafka_health import NEWEST_LINE_TOLD, Answers, BrokerAddress
 from controller.fleets.lab import LabSource
 from controller.fleets.simulated import SimulatedSource
 from controller.labfiles import (
@@ -33,7 +33,7 @@ from controller.labfiles import (
 from controller.model.inventory import Fault, FaultKind, SimulatedCluster
 from controller.model.versions import KafkaVersion
 from controller.ports import FleetSource
-from tests.builders import HOUR, LEVEL_41, NOON, OLD, a_fault, a_simulated_cluster, an_inventory
+from tests.builders import HOUR, LEVEL_41, LEVEL_43, NOON, OLD, a_fault, a_simulated_cluster, an_inventory
 
 LABELS = {"env": "prod"}
 
@@ -142,8 +142,9 @@ class SpokenBrokers:
     def _answers(self, cluster: ClusterFile, folder: Path) -> Answers:
         if cluster.name in self.silent:
             raise ObservationError("no broker answers: broker 1: ConnectionRefusedError")
-        lines = {broker.id: KafkaVersion.parse(broker.release).line for broker in a_status_of(folder).brokers}
-        return self.told(Answers(cluster.cluster_id, lines, frozenset(lines), (), 1, LEVEL_41.level))
+        status = a_status_of(folder)
+        lines = {it.id: min(KafkaVersion.parse(it.release).line, NEWEST_LINE_TOLD) for it in status.brokers}
+        return self.told(Answers(cluster.cluster_id, lines, frozenset(lines), (), 1, status.metadata_level))
 
 
 class LabWorld:
@@ -161,7 +162,7 @@ class LabWorld:
 
     def reopened(self) -> LabSource:
         """Another source on the same files."""
-        return LabSource("lab", self._directory, self.brokers, {LEVEL_41.level: LEVEL_41})
+        return LabSource("lab", self._directory, self.brokers, {it.level: it for it in (LEVEL_41, LEVEL_43)})
 
     def changed_by_others(self, cluster: str, release: KafkaVersion, now: datetime) -> None:
         """Somebody writes the file by hand."""
@@ -172,7 +173,8 @@ class LabWorld:
     def finish(self, now: datetime) -> datetime:
         """Report, as the operator would, that all is done."""
         for name in self._names:
-            speak(cluster_folder(self._directory, name), at=now + HOUR)
+            folder = cluster_folder(self._directory, name)
+            speak(folder, at=now + HOUR, level=read_wanted(folder).metadata_level or LEVEL_41.level)
         return now + HOUR
 
     def lose(self, cluster: str, now: datetime) -> None:
@@ -211,8 +213,9 @@ def speak(
     releases: Sequence[str] | None = None,
     message: str = "every broker runs the wanted release",
     at: datetime = NOON,
+    level: int = LEVEL_41.level,
 ) -> None:
-    """Say as the operator that the brokers run ``releases``, by default all of them what is wanted."""
+    """Say as the operator that the brokers run ``releases``, by default all of them what is wanted, at ``level``."""
     wanted = read_wanted(folder)
     running = releases or [wanted.release] * 3
     status = StatusFile(
@@ -225,7 +228,7 @@ def speak(
         brokers_on_wanted=sum(release == wanted.release for release in running),
         message=message,
         updated_at=at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        metadata_level=LEVEL_41.level,
+        metadata_level=level,
     )
     replace_file(folder / "status.json", status)
 

@@ -24,7 +24,7 @@ from controller.labfiles import (
 )
 from controller.model.observation import Reading, Unknown
 from controller.model.versions import MetadataVersion
-from tests.builders import LEVEL_41, NEW, NOON, OLD, SECOND, a_start, release
+from tests.builders import LEVEL_41, LEVEL_43, NEW, NOON, OLD, SECOND, a_start, release
 from tests.contracts.fleet_worlds import SpokenBrokers, make_cluster, speak
 
 
@@ -280,6 +280,46 @@ def test_a_start_writes_the_release_and_the_fleets_mark(lab: Lab) -> None:
     wanted = read_wanted(lab.folder)
     assert (3, NEW) == (wanted.generation, wanted.release)
     assert {"example.org/note": "keep", "wavefleet.io/fleet": "acme"} == wanted.annotations
+
+
+def test_a_finalization_writes_the_level_and_leaves_the_release(lab: Lab) -> None:
+    """
+    One file, one generation, one precondition for both.
+    """
+    lab.source.start(a_start("lab/lab-1", LEVEL_43), NOON)
+
+    wanted = read_wanted(lab.folder)
+    assert (2, OLD, LEVEL_43.level) == (wanted.generation, wanted.release, wanted.metadata_level)
+    assert {"wavefleet.io/fleet": "acme"} == wanted.annotations
+
+
+def test_a_level_that_is_asked_for_is_unsettled_until_the_brokers_tell_it(lab: Lab) -> None:
+    """
+    While the operator works on it, and for as long as a broker still answers the level before.
+    """
+    lab.source.start(a_start("lab/lab-1", LEVEL_43), NOON)
+    speak(lab.folder, state=OperatorState.ROLLING, message="finalizing metadata.version at level 30")
+    assert ("finalizing level 30", False) == (lab.known().progress, lab.known().settled)
+
+    speak(lab.folder, level=LEVEL_43.level)
+    lab.brokers.told = lambda answers: replace(answers, metadata_level=LEVEL_41.level)
+    assert (LEVEL_41, False) == (lab.known().metadata_version, lab.known().settled)
+    lab.brokers.told = lambda answers: answers
+    assert lab.known().settled
+
+
+def test_a_release_keeps_a_level_that_is_done_and_puts_back_one_that_is_not(lab: Lab) -> None:
+    """
+    Safety: only a level above the pinned one could be raised with the roll, so only that one is withdrawn.
+    """
+    write_wanted(lab.folder, release=OLD, metadata_level=LEVEL_41.level, expected_generation=1)
+    lab.source.start(a_start("lab/lab-1", token="2", pinned=LEVEL_43), NOON)
+    assert LEVEL_41.level == read_wanted(lab.folder).metadata_level
+
+    write_wanted(lab.folder, release=NEW, metadata_level=33, expected_generation=3)
+    lab.source.start(a_start("lab/lab-1", release("4.4.0"), token="4", pinned=LEVEL_43), NOON)
+
+    assert (5, LEVEL_43.level) == (read_wanted(lab.folder).generation, read_wanted(lab.folder).metadata_level)
 
 
 def test_a_folder_that_cannot_be_written_refuses_the_start(lab: Lab) -> None:

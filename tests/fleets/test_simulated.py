@@ -291,7 +291,7 @@ def test_looking_only_writes_nothing(tmp_path: Path) -> None:
     [
         (b"", "end of input|truncated"),
         (b'{"format": 1, "source": "si', "truncated"),
-        (b'{"format": 2, "source": "sim"}', "found format 2, expected 1"),
+        (b'{"format": 3, "source": "sim"}', "found format 3, expected 2"),
         (b'{"name": "something else"}', "missing required field"),
         (
             b'{"format": 1, "source": "sim", "startedAt": "2026-03-02T12:00Z", "clusters": {"a": {"generation": 2}}}',

@@ -12,9 +12,11 @@ from controller.errors import ApplyRefused
 from controller.fleets.simulated import SimulatedSource
 from controller.model.inventory import Fault, FaultKind
 from controller.model.observation import Reading, Unknown
-from controller.model.versions import KafkaVersion
+from controller.model.versions import MetadataVersion, Target
 from tests.builders import (
     HOUR,
+    LEVEL_41,
+    LEVEL_43,
     MINUTE,
     MOMENT,
     NEW,
@@ -232,14 +234,15 @@ faults_of_a_day = st.lists(
     ),
     max_size=4,
 )
-wishes = st.lists(st.tuples(durations, releases), max_size=3)
+targets: st.SearchStrategy[Target] = releases | st.sampled_from([LEVEL_43, MetadataVersion(33, "4.4-IV0")])
+wishes = st.lists(st.tuples(durations, targets), max_size=4)
 moments = st.lists(durations.map(lambda since: NOON + since), min_size=1, max_size=12)
 
 
 @given(faults_of_a_day, wishes, moments)
 @settings(max_examples=150, deadline=None)
 def test_what_is_seen_does_not_depend_on_who_looked_before(
-    faults: list[Fault], asked: list[tuple[timedelta, KafkaVersion]], looks: list[datetime]
+    faults: list[Fault], asked: list[tuple[timedelta, Target]], looks: list[datetime]
 ) -> None:
     """
     Safety: one that looked at many moments, in any order, sees at each what one sees that looks for the first time.
@@ -250,9 +253,34 @@ def test_what_is_seen_does_not_depend_on_who_looked_before(
         for since, target in asked:
             now += since
             reading = watching.read(frozenset(), now).clusters["sim/a-1"].reading
-            if isinstance(reading, Reading):
+            if isinstance(reading, Reading) and not is_lower(target, reading):
                 watching.start(a_start(target=target, token=reading.token), now)
 
         for moment in looks:
             fresh = SimulatedSource("sim", an_inventory(faults=faults), Path(folder) / "sim.json")
             assert fresh.read(frozenset(), moment) == watching.read(frozenset(), moment)
+
+
+def is_lower(target: Target, reading: Reading) -> bool:
+    """It is a level below the finalized one, which is refused."""
+    level = reading.metadata_version
+    return isinstance(target, MetadataVersion) and level is not None and target < level
+
+
+@given(faults_of_a_day, wishes)
+@settings(max_examples=100, deadline=None)
+def test_a_finalized_level_never_falls(faults: list[Fault], asked: list[tuple[timedelta, Target]]) -> None:
+    """
+    Safety: whatever is asked for and whatever goes wrong, a level that was seen finalized stays or rises.
+    """
+    source = a_fleet(*faults)
+    now, highest = NOON, LEVEL_41
+    for since, target in [*asked, *[(7 * MINUTE, None)] * 12]:
+        now += since
+        reading = source.read(frozenset(), now).clusters["sim/a-1"].reading
+        if isinstance(reading, Reading):
+            assert reading.metadata_version is not None
+            assert highest <= reading.metadata_version
+            highest = reading.metadata_version
+            if target is not None and not is_lower(target, reading):
+                source.start(a_start(target=target, token=reading.token), now)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from controller.errors import LabError
 from controller.lab.cluster_view import ClusterView
 from controller.lab.keeper import ClusterKeeper, Patience, Surroundings
 from controller.lab.processes import is_running
@@ -25,6 +26,7 @@ from controller.labfiles import (
 )
 from tests.lab.labs import (
     BROKEN,
+    LEVEL_OF_OLD,
     NEW,
     OLD,
     STUBBORN,
@@ -49,6 +51,9 @@ class Keeping:
         self.releases = a_cache(root / "cache", OLD, BROKEN, STUBBORN, environ=self.tools.environ)
         if maven is None:
             a_cache(root / "cache", NEW, environ=self.tools.environ)
+        self.level = LEVEL_OF_OLD
+        self.trouble: LabError | None = None
+        self.finalizations: list[tuple[int, tuple[str, ...]]] = []
         self.keeper = self.a_keeper()
 
     def a_keeper(self, patience: Patience = IMPATIENT, *, answers: bool = False) -> ClusterKeeper:
@@ -56,16 +61,25 @@ class Keeping:
         cluster = read_cluster(self.folder)
         assert cluster is not None
         around = Surroundings(self.releases, now=lambda: NOON, stop=lambda: False, patience=patience)
-        around = replace(around, ask=self.healthy) if answers else around
+        around = replace(around, ask=self.healthy, finalize=self.finalize) if answers else around
         return ClusterKeeper(self.folder, cluster, around)
 
     def healthy(self, brokers: Sequence[BrokerPlace]) -> ClusterView:
         """A cluster in which every running broker is at once there and in sync; the first is the active controller."""
-        return a_view(*(place.id for place in brokers if is_running(self.broker(place.id).process)))
+        view = a_view(*(place.id for place in brokers if is_running(self.broker(place.id).process)))
+        return replace(view, metadata_level=self.level)
 
-    def want(self, release: str) -> None:
-        """Ask for ``release``."""
-        write_wanted(self.folder, release=release, expected_generation=read_wanted(self.folder).generation)
+    def finalize(self, brokers: Sequence[BrokerPlace], level: int) -> None:
+        """Let that cluster's brokers finalize ``level``, unless a test gave them a ``trouble``."""
+        self.finalizations.append((level, tuple(str(self.broker(place.id).release) for place in brokers)))
+        if self.trouble is not None:
+            raise self.trouble
+        self.level = level
+
+    def want(self, release: str, *, level: int | None = None) -> None:
+        """Ask for ``release`` and ``level``."""
+        generation = read_wanted(self.folder).generation
+        write_wanted(self.folder, release=release, metadata_level=level, expected_generation=generation)
 
     def saw_level(self, level: int) -> None:
         """Let the status say which metadata.version was seen last, and a keeper read it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import controller
-from controller.lab.features import LEVEL_MAX, refusal_of_level
+from controller.lab.features import LEVEL_MAX, refusal_of_finalization, refusal_of_level
 from controller.lab.releases import Release
 
 
@@ -41,6 +41,25 @@ def test_a_line_newer_than_the_table_is_not_refused() -> None:
     A table that ages must not forbid the future; every release reads what its elders finalized.
     """
     assert refusal_of_level(Release.parse("9.0.0"), 99) is None
+
+
+@pytest.mark.parametrize(
+    ("release", "level", "sentence"),
+    [
+        ("4.2.1", 29, None),
+        ("4.2.1", 30, "Apache Kafka 4.2.1 serves at most 29; roll the cluster to 4.3 or newer first"),
+        ("4.4.0", 33, None),
+        ("4.4.0", 34, "Apache Kafka 4.4.0 serves at most 33; roll the cluster to a newer release first"),
+        ("9.0.0", 99, None),
+    ],
+)
+def test_a_level_is_finalized_only_where_the_release_serves_it(release: str, level: int, sentence: str | None) -> None:
+    """
+    At both sides of the highest level; of a line newer than the table the brokers themselves know best.
+    """
+    expected = sentence and f"metadata.version cannot be finalized at level {level}: {sentence}"
+
+    assert expected == refusal_of_finalization(Release.parse(release), level)
 
 
 def test_the_table_agrees_with_the_release_catalog() -> None:

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.lab.cluster_view import ClusterView
-from controller.lab.rolling import Assign, Await, Move, Node, Rest, Situation, Start, StopForRoll, next_move
-from tests.lab.labs import NEW, OLD, a_node, a_view
+from controller.lab.rolling import Assign, Await, Finalize, Move, Node, Rest, Situation, Start, StopForRoll, next_move
+from tests.lab.labs import LEVEL_OF_NEW, NEW, OLD, a_node, a_view
 
 MOVES_MAX = 60
 
@@ -152,6 +152,18 @@ def test_a_cluster_is_not_at_rest_before_all_are_in_sync() -> None:
     assert Await("waiting for broker 3 to be registered and in sync") == move
 
 
+def test_a_level_is_finalized_where_every_broker_runs_the_wanted_release_and_is_in_sync() -> None:
+    """
+    The last move of all; once the level is finalized, nothing is left to do.
+    """
+    three = (a_node(1), a_node(2), a_node(3))
+
+    assert Finalize(LEVEL_OF_NEW) == _move(*three, view=a_view(1, 2, 3), level=LEVEL_OF_NEW)
+    finalized = replace(a_view(1, 2, 3), metadata_level=LEVEL_OF_NEW)
+    assert Rest() == _move(*three, view=finalized, level=LEVEL_OF_NEW)
+    assert Rest() == _move(*three, view=replace(finalized, metadata_level=33), level=LEVEL_OF_NEW)
+
+
 most = st.sampled_from(([1, 2, 3], [1, 2, 3], [1, 2], [1, 3], [2, 3], [3], [])).map(frozenset[int])
 few = st.sampled_from(([], [], [], [1], [2], [3], [1, 2])).map(frozenset[int])
 nodes = st.tuples(
@@ -175,8 +187,9 @@ views = st.none() | st.builds(
     leaderless=st.sampled_from((0, 0, 2)),
     lagging_voters=few,
     controller=st.integers(1, 3),
-    metadata_level=st.just(27),
+    metadata_level=st.sampled_from((27, 29, 30)),
 )
+levels = st.none() | st.sampled_from((27, 30))
 
 
 @settings(max_examples=600)
@@ -197,6 +210,25 @@ def test_no_broker_is_stopped_while_another_is_missing(
         assert others <= view.answering & view.registered
         assert not others & (view.absent | view.lagging_voters)
         assert 0 == view.leaderless or move.broker in view.lacking(frozenset({1, 2, 3}))
+
+
+@settings(max_examples=600)
+@given(nodes, st.sampled_from((OLD, NEW, None)), views, levels)
+def test_no_level_is_finalized_unless_all_is_there_on_the_wanted_release(
+    three: tuple[Node, ...], wanted: str | None, view: ClusterView | None, level: int | None
+) -> None:
+    """
+    Safety: what cannot be undone is done on a whole cluster of one release alone, and only upwards.
+    """
+    move = next_move(Situation(three, wanted, view, level))
+
+    if isinstance(move, Finalize):
+        assert view is not None
+        assert move.level == level
+        assert view.metadata_level < move.level
+        assert {(wanted, False)} == {(node.running, node.stopping) for node in three}
+        assert not view.lacking(frozenset({1, 2, 3}))
+        assert 0 == view.leaderless
 
 
 @given(nodes, st.sampled_from((OLD, NEW)))
@@ -228,5 +260,5 @@ def _after(move: Move, node: Node) -> Node:
     return node
 
 
-def _move(*three: Node, wanted: str | None = OLD, view: ClusterView | None) -> Move:
-    return next_move(Situation(three, wanted, view))
+def _move(*three: Node, wanted: str | None = OLD, view: ClusterView | None, level: int | None = None) -> Move:
+    return next_move(Situation(three, wanted, view, level))

@@ -13,7 +13,8 @@ DELIVER_SECONDS = 60.0
 
 def cycle(*, output: OutputOption = Output.TEXT, fail_on_hold: FailOnHold = False, settings: Settings) -> None:
     """Run one cycle: observe, plan, record, apply, report."""
-    from controller.cli.render import is_held, plan_json, plan_text, to_json
+    from controller.cli.render import to_json
+    from controller.cli.render_plan import Document, is_held, plan_json, plan_text
     from controller.wiring.running import assemble
 
     running = assemble(settings)
@@ -27,7 +28,7 @@ def cycle(*, output: OutputOption = Output.TEXT, fail_on_hold: FailOnHold = Fals
     finally:
         running.close()
     if plan is not None:
-        say(to_json(plan_json(plan)) if output is Output.JSON else plan_text(plan))
+        say(to_json(plan_json(Document(plan))) if output is Output.JSON else plan_text(Document(plan)))
     for problem in running.controller.problems:
         complain(str(problem))
     if running.controller.unreachable is not None:

@@ -49,19 +49,22 @@ def plan(
     settings: Settings,
 ) -> None:
     """Print each group's waves with their clusters, and every hold with its reason and next look."""
-    from controller.cli.render import is_held, plan_json, plan_markdown, plan_text, to_json
+    from controller.cli.render import to_json
+    from controller.cli.render_plan import Document, is_held, plan_json, plan_markdown, plan_text
     from controller.core.inquiry import passages_of
     from controller.core.plan import plan_cycle
+    from controller.simulate.forecast import forecasts_of
     from controller.wiring.reading import look
 
     snapshot = look(settings, instead_of_head(path, ref), at)
-    planned, passages = plan_cycle(snapshot), passages_of(snapshot)
+    planned = plan_cycle(snapshot)
+    document = Document(planned, passages_of(snapshot), forecasts_of(snapshot, planned))
     match output:
         case PlanOutput.JSON:
-            say(to_json(plan_json(planned, passages)))
+            say(to_json(plan_json(document)))
         case PlanOutput.MARKDOWN:
-            say(plan_markdown(planned, passages))
+            say(plan_markdown(document))
         case PlanOutput.TEXT:
-            say(plan_text(planned, passages))
+            say(plan_text(document))
     if fail_on_hold and is_held(planned):
         raise typer.Exit(Exit.HELD)
