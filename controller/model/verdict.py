@@ -51,6 +51,21 @@ class HoldReason(StrEnum):
     WRITE_REFUSED = "WriteRefused"
 
 
+STANDS_STILL = frozenset(
+    {
+        HoldReason.REVISION_INVALID,
+        HoldReason.HISTORY_REWRITTEN,
+        HoldReason.FLEET_HALTED,
+        HoldReason.GROUP_HALTED,
+        HoldReason.RELEASE_SUSPECT,
+        HoldReason.APPROVAL_MISSING,
+        HoldReason.RELEASE_BLOCKED,
+        HoldReason.RISK_NOT_ACCEPTED,
+    }
+)
+"""Where one of these holds a whole group, no time lifts it: a person must act first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pass:
     """The gate has no objection."""
@@ -67,6 +82,11 @@ class Hold:
     """The earliest moment the answer can differ by time alone; None when only an event can change it."""
     cluster: str | None = None
     """Full name, where the hold concerns one cluster alone."""
+
+    @property
+    def stands_still(self) -> bool:
+        """It holds more than one cluster, and only a person lifts it."""
+        return self.cluster is None and self.reason in STANDS_STILL
 
     def of(self, cluster: str) -> "Hold":
         """Return this hold as one of ``cluster`` alone."""

@@ -18,7 +18,7 @@ from controller.model.history import ClusterState, History, RolloutRecord
 from controller.model.memory import Memory, Soak
 from controller.model.observation import ObservedCluster, Reading, Unknown
 from controller.model.outbox import StatusState
-from controller.model.plan import Plan
+from controller.model.plan import GroupView, Plan
 from controller.simulate.openings import Calendar
 
 ORPHAN_DEADLINE = timedelta(hours=3)
@@ -82,7 +82,8 @@ def passed_over(memory: Memory, until: datetime) -> Memory:
 class Moments:
     """The moments at which time alone may change what a declaration's cycles decide."""
 
-    def __init__(self, declaration: Declaration, start: datetime) -> None:
+    def __init__(self, declaration: Declaration, start: datetime, interval: timedelta) -> None:
+        self._interval = interval
         self._groups = {group.name: group for group in declaration.groups}
         self._expedite = declaration.expedite
         samples = (gate.samples for group in declaration.groups for gate in group.gates)
@@ -100,7 +101,8 @@ class Moments:
 
     def next_after(self, since: datetime, plan: Plan, history: History) -> datetime | None:
         """Return the first such moment after ``since``; None where time alone changes nothing any more."""
-        found = [moment for moment in (*self._of_rollouts(plan, history), *_of_holds(plan)) if moment > since]
+        timed = (*self._of_rollouts(plan, history), *_of_holds(plan), *self._of_gates(plan))
+        found = [moment for moment in timed if moment > since]
         durations = {DURATION_DEFAULT, *_durations(history)}
         for name in _unfinished(plan):
             boundaries = self._calendars[name]
@@ -110,6 +112,14 @@ class Moments:
                 moments.append(None if closes_at is None else closes_at - took)
             found += [moment for moment in moments if moment is not None and moment > since]
         return min(found, default=None)
+
+    def _of_gates(self, plan: Plan) -> Iterator[datetime]:
+        """Yield when gates begin to be asked: so many cycles before what else holds is over."""
+        for view in plan.groups:
+            cycles = max((gate.samples for gate in self._groups[view.name].gates), default=0)
+            for hold in (*plan.holds, *view.holds) if cycles else ():
+                if hold.recheck_at is not None:
+                    yield hold.recheck_at - cycles * self._interval
 
     def _of_rollouts(self, plan: Plan, history: History) -> Iterator[datetime]:
         for rollout in history.rollouts.values():
@@ -137,9 +147,15 @@ class Moments:
 
 
 def _of_holds(plan: Plan) -> Iterator[datetime]:
-    for hold in (*plan.holds, *(hold for view in plan.groups for hold in view.holds)):
-        if hold.recheck_at is not None:
-            yield hold.recheck_at
+    for view in plan.groups:
+        for hold in (*plan.holds, *view.holds):
+            if hold.recheck_at is not None and (hold.cluster is not None or not _stands_still(view)):
+                yield hold.recheck_at
+
+
+def _stands_still(view: GroupView) -> bool:
+    """Tell whether only a person, and nobody acts in a simulation, could let the group start something."""
+    return any(hold.stands_still for hold in view.holds)
 
 
 def _durations(history: History) -> set[timedelta]:
@@ -160,7 +176,12 @@ def _deadlines(rollout: RolloutRecord, deadline: timedelta) -> Iterator[datetime
 
 def _unfinished(plan: Plan) -> Collection[str]:
     """Return the groups of which something waits, so that windows and freezes concern them."""
-    return {view.name for view in plan.groups if view.holds or view.state is not StatusState.SUCCESS}
+    return {
+        view.name
+        for view in plan.groups
+        if (view.holds or view.state is not StatusState.SUCCESS)
+        and not (_stands_still(view) and all(hold.cluster is None or hold.recheck_at is None for hold in view.holds))
+    }
 
 
 class _Boundaries:

@@ -37,7 +37,7 @@ class Play:
         self._every_cycle = every_cycle
         self._stage = set_stage(scenario)
         self._controller = _SwiftController(self._stage.world, Pace(poll_interval=scenario.interval))
-        self._moments = Moments(scenario.declaration, scenario.start)
+        self._moments = Moments(scenario.declaration, scenario.start, scenario.interval)
         self._scribe = Scribe()
         self._tally = Tally(scenario.declaration, scenario.interval)
         self._told = 0
