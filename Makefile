@@ -46,7 +46,7 @@ lab: $(READY)  ## Upgrade two real Kafka clusters from a Git repository, under l
 
 SEEDS ?= 1000
 simulate: $(READY)  ## Run the seeded simulation over SEEDS new seeds.
-	$(RUN) -m tests.simulation --seeds $(SEEDS)
+	$(RUN) -m tests.simulation --seeds $(SEEDS) --from $$(date +%s)
 
 mutants: $(READY)  ## Break each safety promise on purpose and see a test fail.
 	$(RUN) -m tests.mutants

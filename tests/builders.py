@@ -46,6 +46,7 @@ class ReadingParts(TypedDict, total=False):
     settled: bool
     findings: tuple[Finding, ...]
     metadata_version: MetadataVersion | None
+    wanted_metadata: MetadataVersion | None
     zookeeper: bool
     full: bool
     kafka_id: str | None
@@ -53,6 +54,7 @@ class ReadingParts(TypedDict, total=False):
     fleet: str | None
     owner: str | None
     refused: str | None
+    changed_by: str
     progress: str
     supported: tuple[KafkaVersion, KafkaVersion] | None
 
@@ -142,6 +144,7 @@ class StartParts(TypedDict, total=False):
     token: str
     expires_at: datetime
     fleet: str
+    pinned: MetadataVersion
 
 
 def a_start(cluster: str = "sim/a-1", target: Target | None = None, **parts: Unpack[StartParts]) -> Start:

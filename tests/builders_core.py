@@ -18,9 +18,13 @@ from controller.model.declaration import (
     ClusterGroup,
     ClusterHold,
     Declaration,
+    DomainLimit,
+    Expedite,
+    ExternalGate,
     Finalize,
     Limits,
     OnFailure,
+    PrometheusGate,
     Selector,
     Size,
     Strategy,
@@ -31,7 +35,7 @@ from controller.model.observation import ObservedCluster, Reading, Unknown
 from controller.model.requests import Command, Request
 from controller.model.snapshot import Standing
 from controller.model.verdict import Hold, Verdict
-from controller.model.versions import KafkaVersion, Target
+from controller.model.versions import KafkaVersion, MetadataVersion, Target
 from controller.repository.catalog import built_in_catalog
 from tests.builders import DAY, HOUR, NEW, NOON, a_reading, place, release
 
@@ -60,6 +64,11 @@ def a_wave(
     return Wave(name, a_size(size), soak, most, approval, place())
 
 
+def choosing(wave: Wave, **labels: str) -> Wave:
+    """The same wave, for clusters with ``labels`` first."""
+    return replace(wave, select=labels)
+
+
 TWO_WAVES = (a_wave("canary", "1"), a_wave("broad", "rest"))
 
 
@@ -69,6 +78,7 @@ class StrategyParts(TypedDict, total=False):
     waves: tuple[Wave, ...]
     budget: str
     deadline: timedelta
+    on_failure: OnFailure
 
 
 def a_strategy(**parts: Unpack[StrategyParts]) -> Strategy:
@@ -77,7 +87,7 @@ def a_strategy(**parts: Unpack[StrategyParts]) -> Strategy:
         parts.get("waves", TWO_WAVES),
         a_size(parts.get("budget", "0")),
         parts.get("deadline", 3 * HOUR),
-        OnFailure.HALT,
+        parts.get("on_failure", OnFailure.HALT),
     )
 
 
@@ -94,6 +104,9 @@ class GroupParts(TypedDict, total=False):
     accept_risks: frozenset[str]
     acknowledge: frozenset[int]
     halted: bool
+    metadata_version: Finalize | MetadataVersion
+    finalize_soak: timedelta
+    gates: tuple[ExternalGate, ...]
 
 
 def a_group(name: str = "prod", target: str = NEW, **parts: Unpack[GroupParts]) -> ClusterGroup:
@@ -102,13 +115,13 @@ def a_group(name: str = "prod", target: str = NEW, **parts: Unpack[GroupParts]) 
         "selector": Selector(match_labels={"group": name}),
         "strategy": a_strategy(),
         "samples": 1,
+        "metadata_version": Finalize.HOLD,
         **parts,
     }
     where = place(file=f"groups/{name}.yaml")
     return ClusterGroup(
         name=name,
         target=release(target),
-        metadata_version=Finalize.HOLD,
         place=where,
         target_place=replace(where, line=5),
         **filled,
@@ -122,6 +135,7 @@ class DeclarationParts(TypedDict, total=False):
     limits: Limits
     freezes: tuple[Freeze, ...]
     halted: bool
+    expedite: tuple[Expedite, ...]
 
 
 def a_declaration(*groups: ClusterGroup, **parts: Unpack[DeclarationParts]) -> Declaration:
@@ -152,6 +166,37 @@ def a_freeze(
     return Freeze(name, from_, until, UTC, "UTC", groups, "peak trade", place(file="fleet.yaml"))
 
 
+class ExpediteParts(TypedDict, total=False):
+    """What a test may say of what is urgent beside the release."""
+
+    groups: tuple[str, ...]
+    until: datetime
+    soak: timedelta | None
+    ignore_windows: bool
+    ignore_freezes: bool
+
+
+def an_expedite(version: str = NEW, **parts: Unpack[ExpediteParts]) -> Expedite:
+    """Ana's word that a release is urgent, by default for all groups and for a day."""
+    filled: ExpediteParts = {"groups": ("*",), "until": NOON + DAY, **parts}
+    return Expedite(release(version), reason="CVE", by="ana", place=place(file="fleet.yaml"), **filled)
+
+
+def a_gate(name: str = "p99", samples: int = 1) -> PrometheusGate:
+    """A question to an outside system."""
+    return PrometheusGate(name, "histogram_quantile(0.99, x)", 0.25, None, samples, place())
+
+
+def apart(label: str, *more: str, most: int = 5) -> Limits:
+    """Limits under which clusters that share one of these labels are never in flight together."""
+    return Limits(clusters_in_flight=most, never_together=(label, *more), unavailable_percent=100)
+
+
+def domains_of(label: str, clusters: int = 1, most: int = 10) -> Limits:
+    """Limits under which so many clusters of each domain may be in flight."""
+    return Limits(clusters_in_flight=most, per_domain=(DomainLimit(label, clusters),), unavailable_percent=100)
+
+
 def a_hold(cluster: str, until: datetime | None = None) -> ClusterHold:
     """A hold in Git."""
     return ClusterHold(cluster, "INC-4711", until, place())
@@ -173,6 +218,7 @@ class StopParts(TypedDict, total=False):
     cluster: str | None
     suspect: Target | None
     rollout: int | None
+    wave: int | None
     acknowledged_at: datetime | None
 
 

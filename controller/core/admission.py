@@ -180,7 +180,8 @@ def _mend_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: 
     for name, record in tuple(rollout.members(wave.number)):
         if record.state is ClusterState.PENDING:
             for hold in holds_of(cluster_answers(draft, group, rollout, name)):
-                if hold.reason is HoldReason.CLUSTER_HELD:
+                in_vain = hold.reason is HoldReason.NEVER_TOGETHER and _has_twin_in(draft, rollout, wave, name)
+                if hold.reason is HoldReason.CLUSTER_HELD or in_vain:
                     draft.add(ClusterSetAside(rollout.id, name, hold.detail))
                     break
     rollout = draft.recall.rollouts[rollout.id]
@@ -191,6 +192,12 @@ def _mend_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: 
         if able:
             draft.add(WaveFilled(rollout.id, wave.number, able))
     return draft.recall.rollouts[rollout.id]
+
+
+def _has_twin_in(draft: Draft, rollout: RolloutRecord, wave: WaveRecord, name: str) -> bool:
+    """Tell whether the wave, which soaks only once all of it is at rest, has another of the cluster's sets already."""
+    mates = {mate for mate, _ in rollout.members(wave.number)} - {name}
+    return any(mates & draft.apart.get(shared, set()) for shared in draft.shares(name))
 
 
 def _choose(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, pool: Pool) -> Candidates:

@@ -56,6 +56,8 @@ class Draft:
         """By label and value: how many clusters are in flight."""
         self.apart: dict[tuple[str, str], set[str]] = {}
         """By never-together label and value: who is in flight or soaking."""
+        self.unplaced: tuple[str, ...] = ()
+        """Who is in flight or soaking and is not listed now, so that nobody knows its labels."""
         self.slots_before = 0
         """How many clusters were in flight before anything of this cycle started."""
 
@@ -64,12 +66,16 @@ class Draft:
         self.in_flight.clear()
         self.flying.clear()
         self.apart.clear()
+        busy = set()
         for rollout in self.followed():
             for name, record in rollout.clusters.items():
                 if record.holds_slot:
                     self.take_slot(rollout.group, name)
+                    busy.add(name)
                 elif record.state is ClusterState.CONVERGED and rollout.is_running:
                     self._keep_apart(name)
+                    busy.add(name)
+        self.unplaced = tuple(sorted(self.short(name) for name in busy if name not in self.clusters))
         self.slots_before = len(self.in_flight)
         self.cluster_stops = tuple(
             stop for stop in self.recall.stops.values() if stop.cluster is not None and stop.acknowledged_at is None

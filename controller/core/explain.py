@@ -13,7 +13,7 @@ from controller.core.questions import previous_wave
 from controller.model import entries as e
 from controller.model.declaration import ClusterGroup
 from controller.model.durations import counted, format_moment
-from controller.model.history import Outcome, RolloutKind, RolloutRecord, StopKind
+from controller.model.history import ClusterState, Outcome, RolloutKind, RolloutRecord, StopKind
 from controller.model.names import last_part
 from controller.model.outbox import CommitStatus, StatusState, ThreadHead, ThreadReply
 from controller.model.plan import GroupView, WaveView
@@ -84,7 +84,7 @@ def _resting(draft: Draft, judgement: Judgement) -> str:
     rollout, drift = subject.rollout, subject.drift
     if drift.of == 0:
         return "selects no live cluster" + (f"; {_hold(holds[0], draft)}" if holds else "")
-    if subject.kind is RolloutKind.METADATA and rollout is None:
+    if subject.kind is RolloutKind.METADATA and (rollout is None or state is StatusState.PENDING):
         return f"{drift.on_target} of {counted(drift.of)} finalized" + _waits(holds, draft)
     if rollout is not None and rollout.outcome is Outcome.FAILED and state is StatusState.FAILURE:
         stopped = [draft.short(stop.cluster or "") for stop in draft.open_stops(subject.group.name)]
@@ -108,6 +108,8 @@ def _running(draft: Draft, rollout: RolloutRecord, judgement: Judgement) -> str:
         in_flight = sum(draft.in_flight.get(name) == group.name for name in rollout.clusters)
         text = f"wave {wave.number}/{len(waves)} {wave.name}, {wave.done} of {counted(len(wave.clusters))} done"
         text += f", {in_flight} in flight" if in_flight else ""
+        back = sum(record.state is ClusterState.DOWNGRADING for record in rollout.clusters.values())
+        text += f", {back} of them on the way back" if back else ""
         text += ", soaked" if wave.has_soaked else ""
         text += ", soaking" if previous is not None and previous.has_begun and not wave.has_soaked else ""
     return text + _next(draft, judgement.turn, under_way=bool(admitted))
@@ -173,7 +175,7 @@ def statuses_of(
     """Return every commit status as it should stand now."""
     note = "observe mode: " if observe_only else ""
     ways = [view for view in views if view.kind is RolloutKind.SOFTWARE]
-    statuses = [config_status(standing, len(ways)), _fleet_status(standing, ways, fleet, note)]
+    statuses = [config_status(standing, len(ways)), _fleet_status(standing, views, fleet, note)]
     for view in views:
         context = f"{CONTEXT}/{view.context}"
         description = cut(note + view.sentence)
@@ -198,10 +200,12 @@ def config_status(standing: Standing, groups: int) -> CommitStatus:
 
 
 def _fleet_status(standing: Standing, views: Sequence[GroupView], fleet: Sequence[Hold], note: str) -> CommitStatus:
-    done, of = sum(view.done for view in views), sum(view.of for view in views)
+    ways = [view for view in views if view.kind is RolloutKind.SOFTWARE]
+    done, of = sum(view.done for view in ways), sum(view.of for view in ways)
     in_flight = sum(view.in_flight for view in views)
-    moving = [view.name for view in views if view.state is StatusState.PENDING]
-    failing = [view.name for view in views if view.state is StatusState.FAILURE]
+    under_way = [view for view in views if view.kind is RolloutKind.SOFTWARE or view.rollout is not None]
+    moving = [view.context for view in under_way if view.state is StatusState.PENDING]
+    failing = [view.context for view in under_way if view.state is StatusState.FAILURE]
     text = f"{note}{done} of {counted(of)} on target, {in_flight} in flight"
     text += f"; halted or failed: {_names(failing)}" if failing else ""
     text += f"; in motion: {_names(moving)}" if moving else ""
@@ -212,19 +216,23 @@ def _fleet_status(standing: Standing, views: Sequence[GroupView], fleet: Sequenc
 
 def threads_of(views: Sequence[GroupView], *, observe_only: bool) -> tuple[ThreadHead, ...]:
     """Return the first message of each group's latest rollout as it should read now."""
-    return tuple(
-        ThreadHead(
-            thread=thread_id(view.rollout),
-            title=f"{view.name} → {view.target}",
-            sentence=view.sentence,
-            done=view.done,
-            of=view.of,
-            state=view.state,
-            revision=view.revision,
-            observe_only=observe_only,
-        )
-        for view in views
-        if view.rollout is not None
+    return tuple(_head_of(view, view.rollout, observe_only=observe_only) for view in views if view.rollout is not None)
+
+
+def _head_of(view: GroupView, rollout: int, *, observe_only: bool) -> ThreadHead:
+    """Return a first message; a rollout to what lies on the way counts its own clusters."""
+    done, of = view.done, view.of
+    if view.via is not None:
+        done, of = sum(wave.done for wave in view.waves), sum(len(wave.clusters) for wave in view.waves)
+    return ThreadHead(
+        thread=thread_id(rollout),
+        title=f"{view.name} → {view.target}{'' if view.via is None else f' via {view.via}'}",
+        sentence=view.sentence,
+        done=done,
+        of=of,
+        state=view.state,
+        revision=view.revision,
+        observe_only=observe_only,
     )
 
 
@@ -283,8 +291,10 @@ def _stopped(entry: e.Stopped) -> str:
 
 
 def _ended(entry: e.RolloutEnded) -> str:
+    is_software = entry.kind is RolloutKind.SOFTWARE
+    arrived = f"{entry.group} runs {entry.target}" if is_software else f"{entry.group} has finalized {entry.target}"
     return {
-        Outcome.CONVERGED: f"done: {entry.group} runs {entry.target}, the last wave has soaked ({entry.detail})",
+        Outcome.CONVERGED: f"done: {arrived}, the last wave has soaked ({entry.detail})",
         Outcome.FAILED: f"ended without all clusters: {entry.detail}",
         Outcome.SUPERSEDED: f"superseded: {entry.detail}",
         Outcome.WITHDRAWN: f"withdrawn: {entry.detail}; what is in flight is followed to its end",

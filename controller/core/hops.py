@@ -204,12 +204,9 @@ def illegal_return(
             else "its metadata.version"
         )
         return f"{lacking} could not be read, so nobody can tell whether {target} would start"
-    untested = _illegal_line(replace(position, release=target), here) is not None
-    return (
-        f"{position.release} is not reached from {target} directly, so there is no tested way back"
-        if untested
-        else None
-    )
+    tested = _illegal_line(replace(position, release=target), here) is None
+    why = f"{position.release} is not reached from {target} directly, so there is no tested way back"
+    return None if tested else why
 
 
 def crosses_to_4x(release: KafkaVersion, target: KafkaVersion) -> bool:

@@ -184,9 +184,7 @@ def _claimed_twice(draft: Draft, cluster: str, groups: tuple[str, ...]) -> Expla
 
 def _wave_of(draft: Draft, rollout: RolloutRecord, group: ClusterGroup, cluster: str) -> tuple[str, Wave] | None:
     """Return name and rules of the wave that the cluster is in, or would go in now."""
-    record = rollout.clusters.get(cluster)
-    if record is None:
-        return None
+    record = rollout.clusters[cluster]
     for wave in rollout.waves:
         if wave.number == record.wave:
             return wave.name, definition_of(wave, rollout, group)

@@ -9,7 +9,7 @@ wave is admitted, over the whole fleet. Same snapshot, same plan; linear in clus
 
 from collections.abc import Mapping
 
-from controller.core.admission import Admission, admit
+from controller.core.admission import Admission, Turn, admit
 from controller.core.draft import Draft
 from controller.core.explain import statuses_of, threads_of
 from controller.core.progress import observe_progress
@@ -20,13 +20,22 @@ from controller.core.steps import note_reached
 from controller.core.stops import judge_failures, take_acknowledgements, take_requests
 from controller.core.views import judged, views_of
 from controller.model.entries import ClusterStarted, WaveAdmitted
-from controller.model.history import ClusterState
+from controller.model.history import ClusterState, Way
 from controller.model.memory import Memory
 from controller.model.plan import GateSubject, Plan
 from controller.model.snapshot import Snapshot
-from controller.model.verdict import HoldReason
+from controller.model.verdict import Hold, HoldReason
 
-_READ_IN_FULL = (ClusterState.STARTED, ClusterState.CONVERGED, ClusterState.SOAKED, ClusterState.DOWNGRADING)
+_READ_IN_FULL = frozenset(ClusterState) - {ClusterState.PENDING, ClusterState.QUARANTINED}
+
+
+_ASKED_MEANWHILE = (
+    HoldReason.GATE_FAILED,
+    HoldReason.GATE_UNANSWERED,
+    HoldReason.LIMIT_REACHED,
+    HoldReason.OTHER_WAVE_FIRST,
+)
+"""What else may hold a group whose external gates are asked: it may be over in the next cycle."""
 
 
 def plan_cycle(snapshot: Snapshot) -> Plan:
@@ -72,17 +81,32 @@ def _finish(draft: Draft, admission: Admission) -> Plan:
         holds=fleet,
         unclaimed=draft.membership.unclaimed,
         watch=_watch(draft, admission),
-        ask=_ask(admission),
+        ask=_ask(draft, admission),
         short=draft.membership.short,
     )
     _check(draft, plan)
     return plan
 
 
-def _ask(admission: Admission) -> Mapping[str, GateSubject]:
-    """Return what each group's gates are asked about next: its way to its release before its finalization."""
-    waiting = [turn for turn in admission.turns.values() if turn.group.gates and turn.candidates.able]
+def _ask(draft: Draft, admission: Admission) -> Mapping[str, GateSubject]:
+    """Return what each group's gates are asked about next: its way to its release before its finalization.
+
+    Who has nothing to start, or waits for something else that is not about to end, asks nobody.
+    """
+    waiting = [
+        turn
+        for turn in admission.turns.values()
+        if turn.group.gates and turn.candidates.able and turn.rollout.way is not Way.DOWN
+        if all(hold.reason in _ASKED_MEANWHILE or _is_about_to_end(draft, turn, hold) for hold in turn.holds)
+    ]
     return {turn.group.name: GateSubject(turn.rollout.kind, turn.rollout.target) for turn in reversed(waiting)}
+
+
+def _is_about_to_end(draft: Draft, turn: Turn, hold: Hold) -> bool:
+    """Tell whether the hold may be over once the gates have answered as often as they must."""
+    cycles = max(gate.samples for gate in turn.group.gates)
+    soon = draft.now + cycles * draft.snapshot.poll_interval
+    return hold.recheck_at is not None and hold.recheck_at <= soon
 
 
 def _watch(draft: Draft, admission: Admission) -> frozenset[str]:
@@ -107,4 +131,4 @@ def _check(draft: Draft, plan: Plan) -> None:
     assert not (plan.starts and stopping), (plan.starts, plan.holds)
     assert not (plan.starts and draft.snapshot.observe_only), plan.starts
     limit = draft.snapshot.declaration.limits.clusters_in_flight
-    assert not plan.starts or len(draft.in_flight) <= limit, (len(draft.in_flight), limit)
+    assert len(draft.in_flight) <= max(limit, draft.slots_before), (draft.in_flight, limit, draft.slots_before)

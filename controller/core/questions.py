@@ -7,7 +7,7 @@ the whole fleet first, then the group, then the wave; a cluster's own gates apar
 from collections.abc import Iterator
 from datetime import timedelta
 
-from controller.core import calendar, hops
+from controller.core import calendar
 from controller.core.draft import Draft
 from controller.core.drift import drift_of
 from controller.core.gates.approval import approval
@@ -17,11 +17,10 @@ from controller.core.gates.freeze import freeze
 from controller.core.gates.halt import fleet_halt, group_halt
 from controller.core.gates.health import health
 from controller.core.gates.held import held
-from controller.core.gates.hop import hop
 from controller.core.gates.identity import belonging, identity
 from controller.core.gates.limits import domains
 from controller.core.gates.observation import observation
-from controller.core.gates.operator import operator, refusal
+from controller.core.gates.operator import refusal
 from controller.core.gates.order import Predecessor, order
 from controller.core.gates.release import release
 from controller.core.gates.revision import revision
@@ -33,15 +32,16 @@ from controller.core.gates.together import together
 from controller.core.gates.whole import whole
 from controller.core.gates.window import room, window
 from controller.core.soak import has_begun, soak_of
-from controller.core.steps import expected_duration, finalizes_at, has_failed, level_of, not_whole, was_taken_to
+from controller.core.steps import expected_duration, finalizes_at, has_failed, is_awaited, level_of, not_whole
 from controller.core.urgency import expedited
+from controller.core.ways import way_back, way_on
 from controller.model.declaration import ClusterGroup, Wave
-from controller.model.durations import counted, format_moment
+from controller.model.durations import counted
 from controller.model.entries import OrderPassed
 from controller.model.history import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind, Way
 from controller.model.observation import Reading
 from controller.model.requests import FLEET
-from controller.model.verdict import Answer, Hold, HoldReason, Verdict
+from controller.model.verdict import Answer, Hold, Verdict
 from controller.model.versions import KafkaVersion, MetadataVersion, Target
 
 RETRY_INTERVALS = 5
@@ -79,6 +79,7 @@ def group_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | No
     answers = [halt_answer(draft, group), *_target_answers(draft, group, target), *time_answers(draft, group, rollout)]
     if way is not Way.DOWN:
         answers.append(Answer("group order", order(target, _predecessors(draft, group, target, way))))
+    if rollout is not None and way is not Way.DOWN:
         answers.extend(_external(draft, group, target))
     if way is Way.FINALIZE:
         answers.append(whole_answer(draft, group))
@@ -92,8 +93,9 @@ def _target_answers(draft: Draft, group: ClusterGroup, target: Target) -> Iterat
         if stop.scope != group.name and stop.kind is StopKind.HALT and stop.acknowledged_at is None
     ]
     yield Answer("release suspect", suspect(target, others, group.accept_risks))
-    if isinstance(target, KafkaVersion):
-        yield Answer("release", release(target, draft.catalog, group.accept_risks))
+    for each in dict.fromkeys((target, group.target)):
+        if isinstance(each, KafkaVersion):
+            yield Answer("release", release(each, draft.catalog, group.accept_risks))
 
 
 def time_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None) -> tuple[Answer, ...]:
@@ -192,10 +194,10 @@ def cluster_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | 
     if isinstance(reading, Reading):
         answers.append(_identity(draft, group, name, reading))
         if down:
-            answers.extend(_way_back(draft, name, reading, group.target, failed=has_failed(draft, group.name, name)))
+            quiet = () if has_failed(draft, group.name, name) else _quiet(draft, name, reading)
+            answers.extend((*quiet, *way_back(draft, name, reading, group.target)))
         else:
-            answers.extend(_quiet(draft, name, reading))
-            answers.extend(_way_on(draft, group, rollout, name))
+            answers.extend((*_quiet(draft, name, reading), *way_on(draft, group, rollout, name)))
     answers.append(Answer("never together", together(busy_twins(draft, name))))
     if rollout is not None and name in rollout.clusters:
         answers.append(Answer("refusal", _refusal(draft, rollout, name)))
@@ -207,9 +209,9 @@ def return_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, na
     record, reading = rollout.clusters[name], draft.reading(name)
     answers = [Answer("observation", observation(reading)), _held(draft, group, name)]
     if isinstance(reading, Reading) and isinstance(record.release_from, KafkaVersion):
-        failed = record.state is ClusterState.FAILED
+        quiet = () if record.state is ClusterState.FAILED else _quiet(draft, name, reading)
         answers.append(_identity(draft, group, name, reading))
-        answers.extend(_way_back(draft, name, reading, record.release_from, failed=failed))
+        answers.extend((*quiet, *way_back(draft, name, reading, record.release_from)))
     answers.append(Answer("refusal", _refusal(draft, rollout, name)))
     return tuple(answers)
 
@@ -231,62 +233,9 @@ def _identity(draft: Draft, group: ClusterGroup, name: str, reading: Reading) ->
 
 
 def _quiet(draft: Draft, name: str, reading: Reading) -> Iterator[Answer]:
+    """Ask whether nothing is wrong with it or changed in it; what failed goes down for that very reason."""
     yield Answer("settled", settled(reading, in_flight=name in draft.in_flight))
     yield Answer("health", health(reading))
-
-
-def _way_on(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, name: str) -> Iterator[Answer]:
-    target: Target = group.target if rollout is None else rollout.target
-    reading = draft.reading(name)
-    assert isinstance(reading, Reading), (name, reading)
-    if isinstance(target, MetadataVersion):
-        row = draft.catalog.releases.get(reading.release)
-        served = None if row is None else row.metadata_version
-        serves = served is not None and served >= target
-        illegal = None if serves else f"it runs {reading.release}, which serves at most {served}, not {target}"
-        yield Answer("hop", hop(illegal, None, group.accept_risks))
-        return
-    if reading.release >= target:
-        yield Answer("hop", above_target(draft, name, target))
-    else:
-        illegal = hops.illegal_hop(hops.Position.of(reading), target, draft.catalog)
-        if illegal is not None and isinstance(way := draft.hop_of(group, reading), hops.DeadEnd):
-            illegal = way.why
-        risk = hops.OLD_CLIENTS_RISK if hops.crosses_to_4x(reading.release, target) else None
-        yield Answer("hop", hop(illegal, risk, group.accept_risks))
-    yield Answer("operator", operator(target, reading.supported))
-
-
-def _way_back(draft: Draft, name: str, reading: Reading, to: KafkaVersion, *, failed: bool) -> Iterator[Answer]:
-    """Ask about a way down; what failed need not be quiet first, since that is why it goes."""
-    if not failed:
-        yield from _quiet(draft, name, reading)
-    illegal = hops.illegal_return(hops.Position.of(reading), to, draft.catalog, _finalized(draft, name))
-    yield Answer("hop", hop(illegal, None, frozenset()))
-    yield Answer("operator", operator(to, reading.supported))
-
-
-def _finalized(draft: Draft, name: str) -> str:
-    """Say when this ledger last saw the cluster's metadata.version finalized."""
-    moments = [
-        record.converged_at
-        for rollout in draft.recall.rollouts.values()
-        if rollout.kind is RolloutKind.METADATA and (record := rollout.clusters.get(name)) is not None
-        if record.converged_at is not None
-    ]
-    return format_moment(max(moments), draft.now) if moments else "before this ledger saw it"
-
-
-def above_target(draft: Draft, name: str, target: KafkaVersion) -> Hold:
-    """Return why a cluster stays above its target: others took it there, or the way down is shut."""
-    reading = draft.reading(name)
-    assert isinstance(reading, Reading), (name, reading)
-    if was_taken_to(draft, name, reading.highest):
-        illegal = hops.illegal_return(hops.Position.of(reading), target, draft.catalog, _finalized(draft, name))
-        if illegal is not None:
-            return Hold(HoldReason.NO_LEGAL_HOP, illegal)
-    detail = f"it runs {reading.highest}, above the target {target}, and is left there"
-    return Hold(HoldReason.AHEAD_OF_TARGET, detail)
 
 
 def busy_twins(draft: Draft, name: str) -> Iterator[tuple[str, str, str]]:
@@ -300,11 +249,12 @@ def busy_twins(draft: Draft, name: str) -> Iterator[tuple[str, str, str]]:
 def domain_answer(draft: Draft, name: str) -> Verdict:
     """Ask whether each failure domain of the cluster has room for it."""
     labels = draft.terrain.labels_of(name)
-    return domains(
+    counts = [
         (limit.label, labels[limit.label], draft.flying[limit.label, labels[limit.label]], limit.clusters)
         for limit in draft.snapshot.declaration.limits.per_domain
         if limit.label in labels
-    )
+    ]
+    return domains(counts, draft.unplaced if counts or draft.shares(name) else ())
 
 
 def _stops_of(draft: Draft, name: str) -> Iterator[Stop]:
@@ -320,16 +270,25 @@ def _refusal(draft: Draft, rollout: RolloutRecord, name: str) -> Verdict:
 def _predecessors(draft: Draft, group: ClusterGroup, target: Target, way: Way) -> Iterator[Predecessor]:
     for name in group.after:
         other = draft.groups[name]
-        aim = level_of(draft, other) if way is Way.FINALIZE else other.target
+        aim = level_of(draft, other) if isinstance(target, MetadataVersion) else other.target
         on_target, of = _counts(draft, other, aim)
+        passed = _has_passed(draft, name, target) or (way is Way.FORWARD and _has_level(draft, other, target))
         yield Predecessor(
             name=name,
             target=aim,
             halted=other.halted or any(draft.open_stops(name, StopKind.HALT)),
             has_clusters=of > 0,
-            converged=_has_passed(draft, name, target),
+            converged=passed,
             sentence=f"{on_target} of {counted(of)} on {aim}",
         )
+
+
+def _has_level(draft: Draft, group: ClusterGroup, target: Target) -> bool:
+    """Tell whether a level that lies on the way of others is behind every live cluster of the group already."""
+    if not isinstance(target, MetadataVersion) or draft.unlisted:
+        return False
+    drift = drift_of(draft.members(group.name), draft.clusters, target)
+    return all(draft.holds_in_git(group, name) for name in (*drift.below, *drift.unknown))
 
 
 def _counts(draft: Draft, group: ClusterGroup, aim: Target | None) -> tuple[int, int]:
@@ -358,7 +317,10 @@ def _has_passed(draft: Draft, name: str, target: Target) -> bool:
 
 def _has_finalized(draft: Draft, group: ClusterGroup, level: MetadataVersion) -> bool:
     """Tell whether every live cluster of the group has the level, but for those held in Git."""
-    if draft.running(group.name, finalizing=True) is not None or any(not_whole(draft, group)):
+    running = draft.running(group.name, finalizing=True)
+    if running is not None and any(is_awaited(draft, group, *member) for member in running.clusters.items()):
+        return False
+    if any(not_whole(draft, group)):
         return False
     drift = drift_of(draft.members(group.name), draft.clusters, level)
     return all(draft.holds_in_git(group, name) for name in (*drift.below, *drift.unknown))

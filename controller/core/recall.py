@@ -51,6 +51,7 @@ class Recall:
         self.passed = dict(history.passed)
         self.reached = dict(history.reached)
         self.taken = dict(history.taken)
+        self.ids = dict(history.ids)
         self.highest_number = dict(history.highest_number)
         self.head = history.head
         self.in_force = history.in_force
@@ -68,6 +69,7 @@ class Recall:
             passed=dict(self.passed),
             reached=dict(self.reached),
             taken=dict(self.taken),
+            ids=dict(self.ids),
             head=self.head,
             in_force=self.in_force,
             next_rollout=self.next_rollout,
@@ -146,8 +148,14 @@ def _forget_ended(recall: Recall, group: str, kind: RolloutKind) -> None:
 
 def _rollout_ended(recall: Recall, entry: e.RolloutEnded, at: datetime) -> None:
     recall.change(entry.rollout, outcome=entry.outcome, ended_at=at)
-    if entry.outcome is Outcome.CONVERGED:
+    rollout = recall.rollouts.get(entry.rollout)
+    if entry.outcome is Outcome.CONVERGED and (rollout is None or _brings_the_whole_group(rollout)):
         _pass(recall, entry.group, entry.target)
+
+
+def _brings_the_whole_group(rollout: RolloutRecord) -> bool:
+    """Tell whether it goes where the group should be; the way down and what lies between concern some of it alone."""
+    return rollout.way is Way.FINALIZE or (rollout.way is Way.FORWARD and rollout.target == rollout.group_target)
 
 
 def _order_passed(recall: Recall, entry: e.OrderPassed, _: datetime) -> None:
@@ -173,7 +181,16 @@ def _cluster_left(recall: Recall, entry: e.ClusterLeft, _: datetime) -> None:
         del recall.clusters(entry.rollout)[entry.cluster]
 
 
+def _cluster_replaced(recall: Recall, entry: e.ClusterReplaced, _: datetime) -> None:
+    for rollout in [number for number, each in recall.rollouts.items() if entry.cluster in each.clusters]:
+        del recall.clusters(rollout)[entry.cluster]
+    recall.taken.pop(entry.cluster, None)
+    recall.ids.pop(entry.cluster, None)
+
+
 def _wave_admitted(recall: Recall, entry: e.WaveAdmitted, at: datetime) -> None:
+    if recall.rollouts[entry.rollout].way is not Way.FINALIZE:
+        recall.reached.pop(entry.group, None)  # who comes later has to prove the release as long as the others
     wave = WaveRecord(entry.wave, entry.name, entry.tail, admitted_at=at)
     recall.change(entry.rollout, waves=(*recall.rollouts[entry.rollout].waves, wave))
     _put_in_wave(recall, entry.rollout, entry.wave, entry.clusters)
@@ -224,10 +241,12 @@ def _note(recall: Recall, record: ClusterRecord, entry: Any) -> None:  # noqa: A
     """Remember beside the cluster's record what its entry says of its rollout and of the live fleet."""
     if isinstance(entry, e.ClusterFailed):
         recall.change(entry.rollout, failed=recall.rollouts[entry.rollout].failed | {entry.cluster})
+    elif isinstance(entry, e.ClusterStarted) and entry.kafka_id is not None:
+        recall.ids[entry.cluster] = entry.kafka_id
     elif isinstance(entry, e.StartAccepted):
         aim = recall.rollouts[entry.rollout].target if record.aim is None else record.aim
         if isinstance(aim, KafkaVersion):
-            recall.taken[entry.cluster] = aim
+            recall.taken[entry.cluster] = (aim, recall.rollouts[entry.rollout].group)
 
 
 def _started(record: ClusterRecord, entry: e.ClusterStarted, at: datetime) -> Mapping[str, Any]:
@@ -254,6 +273,7 @@ _AFRESH = {
     "cause": "",
     "converged_at": None,
     "started_at": None,
+    "refusal": "",
 }
 """What is forgotten of a cluster that begins anew."""
 
@@ -335,6 +355,7 @@ _TAKE: Mapping[type, Callable[..., None]] = {
     e.TargetReached: _target_reached,
     e.ClusterJoined: _cluster_joined,
     e.ClusterLeft: _cluster_left,
+    e.ClusterReplaced: _cluster_replaced,
     e.WaveAdmitted: _wave_admitted,
     e.WaveFilled: _wave_filled,
     e.SoakCredited: _soak_credited,

@@ -4,11 +4,18 @@ A rollout is one group moving to one target. A cluster in flight belongs to the 
 has converged or failed, whatever is declared meanwhile.
 """
 
+from collections.abc import Iterator
+
 from controller.core.draft import Draft
 from controller.core.drift import runs
+from controller.core.hops import Hop
+from controller.core.questions import cluster_answers, holds_of
 from controller.core.steps import (
     Step,
+    can_return,
     has_failed,
+    hop_of,
+    is_held,
     late_comers,
     level_of,
     step_to_level,
@@ -21,6 +28,7 @@ from controller.model.declaration import ClusterGroup
 from controller.model.entries import (
     ClusterJoined,
     ClusterLeft,
+    ClusterReplaced,
     RolloutEnded,
     RolloutPlanned,
     Stopped,
@@ -30,23 +38,35 @@ from controller.model.history import ClusterRecord, ClusterState, Outcome, Rollo
 from controller.model.memory import Samples
 from controller.model.names import source_of
 from controller.model.observation import Reading
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.model.verdict import HoldReason
+from controller.model.versions import KafkaVersion, MetadataVersion, Target
 
 _REACHED = (ClusterState.CONVERGED, ClusterState.SOAKED)
 
 
 def follow_declaration(draft: Draft) -> None:
     """Bring rollouts in line with what is declared and who is live."""
+    _note_replaced(draft)
     for rollout in draft.followed():
         if rollout.is_running and rollout.group not in draft.groups:
             _end(draft, rollout, Outcome.WITHDRAWN, f"{rollout.group} is not declared any more")
     for group in draft.groups.values():
         _declare(draft, group)
+        _supersede(draft, group)
         _follow(draft, group, finalizing=False)
         _follow(draft, group, finalizing=True)
     for rollout in draft.followed():
         if not rollout.is_running:
             _drop_gone(draft, rollout)
+
+
+def _note_replaced(draft: Draft) -> None:
+    """Forget clusters whose name another one has now, so that nothing is taken for proven that it never ran."""
+    for name, kafka_id in tuple(draft.recall.ids.items()):
+        reading = draft.reading(name)
+        if isinstance(reading, Reading) and reading.kafka_id not in (None, kafka_id):
+            assert reading.kafka_id is not None, (name, reading)
+            draft.add(ClusterReplaced(name, reading.kafka_id))
 
 
 def _declare(draft: Draft, group: ClusterGroup) -> None:
@@ -61,10 +81,7 @@ def _declare(draft: Draft, group: ClusterGroup) -> None:
 
 def _follow(draft: Draft, group: ClusterGroup, *, finalizing: bool) -> None:
     running = draft.running(group.name, finalizing=finalizing)
-    superseded = None if running is None else _why_superseded(draft, group, running)
-    if running is not None and superseded is not None:
-        _end(draft, running, Outcome.SUPERSEDED, superseded)
-    elif running is not None:
+    if running is not None:
         _drop_gone(draft, running)
         _leave(draft, running, group)
         _join(draft, running, group)
@@ -73,7 +90,17 @@ def _follow(draft: Draft, group: ClusterGroup, *, finalizing: bool) -> None:
         _note_changes_by_others(draft, group)
     step = step_to_level(draft, group) if finalizing else step_to_release(draft, group)
     if step is not None:
+        _give_way(draft, group, step)
         _plan(draft, group, step)
+
+
+def _supersede(draft: Draft, group: ClusterGroup) -> None:
+    """End what the group does not declare any more, before anything is planned in its place."""
+    for finalizing in (False, True):
+        running = draft.running(group.name, finalizing=finalizing)
+        why = None if running is None else _why_superseded(draft, group, running)
+        if running is not None and why is not None:
+            _end(draft, running, Outcome.SUPERSEDED, why)
 
 
 def _why_superseded(draft: Draft, group: ClusterGroup, running: RolloutRecord) -> str | None:
@@ -81,7 +108,46 @@ def _why_superseded(draft: Draft, group: ClusterGroup, running: RolloutRecord) -
         return f"{group.name} now declares {group.target}"
     if running.way is Way.FINALIZE and running.target != level_of(draft, group):
         return f"{group.name} now declares metadataVersion: {group.metadata_version}"
+    if running.way is Way.FORWARD and running.target == group.target:
+        return _why_others_go_first(draft, group, running)
     return None
+
+
+def _why_others_go_first(draft: Draft, group: ClusterGroup, running: RolloutRecord) -> str | None:
+    """Tell who has to go elsewhere first, while all that is left in the rollout is held: that holds only itself."""
+    first = next(_going_elsewhere(draft, group, running), None)
+    if first is None or running.in_flight or any(wave.soaked_at is None for wave in running.waves):
+        return None
+    waiting = (name for name, record in running.clusters.items() if record.state is ClusterState.PENDING)
+    if all(_is_kept(draft, group, running, name) for name in waiting):
+        return f"all that is left in it is held, and {draft.short(first[0])} goes to {first[1]} first"
+    return None
+
+
+def _going_elsewhere(draft: Draft, group: ClusterGroup, running: RolloutRecord) -> Iterator[tuple[str, Target]]:
+    """Yield who has to go down, or over what lies between, by a rollout of its own; with its next target."""
+    drift, stopped = draft.drifts[group.name], {stop.cluster for stop in draft.open_stops(group.name)}
+    for name in (*drift.above, *drift.below):
+        if name in running.clusters or name in stopped or is_held(draft, group, name):
+            continue
+        hop = hop_of(draft, group, name)
+        if isinstance(hop, Hop) and hop.target != group.target:
+            yield name, hop.target
+        elif can_return(draft, group, name):
+            yield name, group.target
+
+
+def _is_kept(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, name: str) -> bool:
+    holds = holds_of(cluster_answers(draft, group, rollout, name))
+    return any(hold.reason is not HoldReason.NOT_OBSERVED for hold in holds)
+
+
+def _give_way(draft: Draft, group: ClusterGroup, step: Step) -> None:
+    """End a finalization before somebody sets out for the release: the group has to be whole on it again first."""
+    finalization = draft.running(group.name, finalizing=True)
+    if finalization is not None and step.way is not Way.FINALIZE:
+        who = ", ".join(draft.short(name) for name in step.members[:3])
+        _end(draft, finalization, Outcome.SUPERSEDED, f"{who} must reach {step.target} first")
 
 
 def _end(draft: Draft, rollout: RolloutRecord, outcome: Outcome, detail: str) -> None:
@@ -192,7 +258,8 @@ def _why_reached_is_over(
         # What reached the target outside of any wave (set aside before its late write) is soaked by none.
         return "on target already" if rollout.clusters[name].wave is None else None
     if not isinstance(rollout.target, KafkaVersion):
-        return None
+        level = reading.metadata_version  # it is never lowered: this is another cluster by the same name
+        return None if level is None else f"changed by others: its metadata.version is {level}"
     if reading.release < rollout.target:
         _note_change(draft, group, name, reading)
         return f"changed by others: it runs {reading.release}"

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from controller.core.draft import Draft
 from controller.core.gates.limits import limits
+from controller.core.gates.together import together
 from controller.core.questions import (
+    busy_twins,
     domain_answer,
     fleet_answers,
     holds_of,
@@ -54,6 +56,7 @@ def send_back(draft: Draft) -> Returns:
                     target = rollout.clusters[name].release_from
                     assert target is not None, (name, rollout)
                     starts.append(start_cluster(draft, rollout, name, target))
+                    draft.soaks.pop((rollout.id, wave.number), None)  # no quiet time while one of it is moved
     return Returns(tuple(starts), held)
 
 
@@ -92,6 +95,7 @@ def _holds(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: Wave
             wave_max=definition_of(wave, rollout, group).max_in_flight,
         ),
         domain_answer(draft, name),
+        together(busy_twins(draft, name)),
     ]
     return tuple(verdict for verdict in room if isinstance(verdict, Hold))
 
@@ -117,6 +121,6 @@ def start_cluster(draft: Draft, rollout: RolloutRecord, name: str, target: Targe
         fleet=snapshot.declaration.fleet,
         pinned=reading.metadata_version if software else None,
     )
-    draft.add(ClusterStarted(rollout.id, name, release_from, target, start.token, start.expires_at))
+    draft.add(ClusterStarted(rollout.id, name, release_from, target, start.token, start.expires_at, reading.kafka_id))
     draft.take_slot(rollout.group, name)
     return start

@@ -7,13 +7,14 @@ the whole group runs that release, soaked, and never holds the next release up.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import median_high
 
 from controller.core.draft import Draft
 from controller.core.drift import drift_of, is_well
 from controller.core.hops import DeadEnd, Hop, Position, illegal_return
 from controller.model.declaration import ClusterGroup, Finalize
 from controller.model.entries import TargetReached
-from controller.model.history import ClusterState, RolloutRecord, Way
+from controller.model.history import ClusterRecord, ClusterState, RolloutRecord, Way
 from controller.model.observation import Reading
 from controller.model.versions import KafkaVersion, MetadataVersion, Target
 
@@ -33,7 +34,7 @@ def step_to_release(draft: Draft, group: ClusterGroup) -> Step | None:
     back = [name for name in draft.drifts[group.name].above if can_return(draft, group, name)]
     if back:
         return Step(Way.DOWN, group.target, tuple(back))
-    stopped = {stop.cluster for stop in draft.open_stops(group.name) if stop.cluster is not None}
+    stopped = _stopped(draft, group)
     below = [name for name in draft.drifts[group.name].below if name not in stopped]
     hops = {name: hop for name in below if isinstance(hop := hop_of(draft, group, name), Hop)}
     detours = {name: hop for name, hop in hops.items() if hop.target != group.target}
@@ -43,6 +44,11 @@ def step_to_release(draft: Draft, group: ClusterGroup) -> Step | None:
         return Step(Way.FORWARD, first.target, tuple(name for name, hop in between.items() if hop == first))
     direct = tuple(name for name in below if name not in detours)
     return Step(Way.FORWARD, group.target, (*direct, *draft.drifts[group.name].unknown)) if direct else None
+
+
+def _stopped(draft: Draft, group: ClusterGroup) -> set[str]:
+    """Return the clusters of the group that wait for a person, in quarantine or changed by others."""
+    return {stop.cluster for stop in draft.open_stops(group.name) if stop.cluster is not None}
 
 
 def _lowest_release_first(hop: Hop) -> tuple[bool, Target]:
@@ -63,18 +69,20 @@ def is_held(draft: Draft, group: ClusterGroup, name: str) -> bool:
 
 
 def can_return(draft: Draft, group: ClusterGroup, name: str) -> bool:
-    """Tell whether the cluster above its target may go down: this ledger took it there, and the way is open."""
+    """Tell whether the cluster above its target may go down: its own group took it there, and the way is open."""
     reading = draft.reading(name)
-    if not isinstance(reading, Reading):
-        return False
-    ours = was_taken_to(draft, name, reading.highest)
+    assert isinstance(reading, Reading), (name, reading)
+    ours = was_taken_to(draft, name, reading.highest, by=group.name)
     return ours and illegal_return(Position.of(reading), group.target, draft.catalog) is None
 
 
-def was_taken_to(draft: Draft, name: str, release: KafkaVersion) -> bool:
-    """Tell whether this ledger took the cluster to ``release`` or beyond."""
+def was_taken_to(draft: Draft, name: str, release: KafkaVersion, *, by: str | None = None) -> bool:
+    """Tell whether this ledger took the cluster to ``release`` or beyond, ``by`` this group where one is given.
+
+    A group takes down only whom it took up itself: a move never downgrades.
+    """
     taken = draft.recall.taken.get(name)
-    return taken is not None and taken >= release
+    return taken is not None and taken[0] >= release and by in (None, taken[1])
 
 
 def why_not_in(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, name: str) -> str | None:
@@ -83,12 +91,14 @@ def why_not_in(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, name: 
     if not isinstance(reading, Reading) or rollout.way is Way.FINALIZE:
         return None
     if rollout.way is Way.DOWN:
-        return None if reading.highest > group.target else f"it runs {reading.release}"
+        if reading.highest <= group.target:
+            return f"it runs {reading.release}"
+        return None if can_return(draft, group, name) else "its way down is shut"
     hop = draft.hop_of(group, reading)
     passes_through = rollout.target != group.target
     if isinstance(hop, Hop) and hop.target != rollout.target:
         return f"it goes to {hop.target} next"
-    if passes_through and (isinstance(hop, DeadEnd) or is_held(draft, group, name)):
+    if passes_through and (isinstance(hop, DeadEnd) or is_held(draft, group, name) or name in _stopped(draft, group)):
         return "nothing waits for a cluster that is held on the way"
     return None
 
@@ -149,7 +159,7 @@ def not_whole(draft: Draft, group: ClusterGroup) -> Iterator[str]:
     for source in draft.unlisted:
         yield f"source {source} was not read since this process started"
     running = draft.running(group.name)
-    if running is not None and any(not draft.holds_in_git(group, name) for name in running.clusters):
+    if running is not None and any(is_awaited(draft, group, *member) for member in running.clusters.items()):
         yield f"its rollout to {running.target} has not ended"
     kinds = (
         (drift.below, "below it"),
@@ -164,6 +174,12 @@ def not_whole(draft: Draft, group: ClusterGroup) -> Iterator[str]:
     for stop in draft.open_stops(group.name):
         if stop.cluster is not None and stop.cluster in draft.clusters:
             yield f"{draft.short(stop.cluster)} is stopped ({stop.id})"
+
+
+def is_awaited(draft: Draft, group: ClusterGroup, name: str, record: ClusterRecord) -> bool:
+    """Tell whether a member of a running rollout is not through, and does not just wait while it is held in Git."""
+    waits = record.state is ClusterState.PENDING and draft.holds_in_git(group, name)
+    return record.state is not ClusterState.SOAKED and not waits
 
 
 def note_reached(draft: Draft) -> None:
@@ -182,17 +198,22 @@ def _is_whole(draft: Draft, group: ClusterGroup) -> bool:
 
 
 def expected_duration(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, default: timedelta) -> timedelta:
-    """Return how long one cluster's move takes: the longest recorded of its group, else of the fleet."""
-    recorded: dict[bool, timedelta] = {}
+    """Return how long one cluster's move takes: the median of those recorded of its group, else of the fleet.
+
+    The median, since one cluster that took hours says little of the next. What took longer than the deadline was not
+    watched, as while the controller was down, and says nothing.
+    """
+    recorded: dict[bool, list[timedelta]] = {True: [], False: []}
     for other in draft.recall.rollouts.values():
         if other.kind is not rollout.kind:
             continue
-        ours = other.group == group.name
         for record in other.clusters.values():
             if record.started_at is not None and record.converged_at is not None:
                 took = record.converged_at - record.started_at
-                recorded[ours] = max(took, recorded.get(ours, took))
-    return recorded.get(True, recorded.get(False, default))
+                if took <= group.strategy.deadline:
+                    recorded[other.group == group.name].append(took)
+    known = recorded[True] or recorded[False]
+    return median_high(known) if known else default
 
 
 def has_failed(draft: Draft, group: str, name: str) -> bool:

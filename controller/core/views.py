@@ -3,7 +3,7 @@
 A group has one view of its way to its release, and one of its finalization while that is not done.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from controller.core.admission import Admission
 from controller.core.draft import Draft
@@ -11,9 +11,8 @@ from controller.core.drift import Drift, drift_of
 from controller.core.explain import Judgement, Subject, sentence_of
 from controller.core.gates.health import health
 from controller.core.gates.stopped import stopped
-from controller.core.hops import Position, illegal_return, is_older
+from controller.core.hops import is_older
 from controller.core.questions import (
-    ahead_of_target,
     cluster_answers,
     fleet_answers,
     group_answers,
@@ -22,9 +21,12 @@ from controller.core.questions import (
     whole_answer,
 )
 from controller.core.soak import soak_of
-from controller.core.steps import level_of, was_taken_to
+from controller.core.steps import level_of, reached_at
+from controller.core.urgency import expedited
 from controller.core.waves import waves_to_come
+from controller.core.ways import above_target
 from controller.model.declaration import ClusterGroup
+from controller.model.durations import format_moment
 from controller.model.entries import GroupJudged
 from controller.model.history import ClusterState, GroupState, Outcome, RolloutKind, RolloutRecord, StopKind, Way
 from controller.model.observation import Reading
@@ -54,7 +56,8 @@ def _subjects(draft: Draft, group: ClusterGroup) -> Iterator[Subject]:
         return
     finalization = draft.running(group.name, finalizing=True) or _last_rollout(draft, group, level)
     drift = drift_of(draft.members(group.name), draft.clusters, level)
-    arrived = draft.running(group.name) is None and not draft.drifts[group.name].below
+    moving = draft.running(group.name) is not None or draft.drifts[group.name].below
+    arrived = not moving or reached_at(draft, group) is not None
     if finalization is not None or (arrived and drift.below):
         yield Subject(group, RolloutKind.METADATA, level, drift, finalization)
 
@@ -72,7 +75,7 @@ def _last_rollout(draft: Draft, group: ClusterGroup, target: Target) -> RolloutR
 def _view(draft: Draft, subject: Subject, admission: Admission) -> GroupView:
     rollout, group = subject.rollout, subject.group
     waves = () if rollout is None else tuple(_waves(draft, rollout, group))
-    holds = tuple(_holds(draft, subject, admission))
+    holds = tuple(dict.fromkeys(_holds(draft, subject, admission)))
     state = _state(draft, subject)
     turn = admission.turn_of(rollout)
     return GroupView(
@@ -88,6 +91,7 @@ def _view(draft: Draft, subject: Subject, admission: Admission) -> GroupView:
         waves=waves,
         holds=holds,
         revision=draft.recall.declared[group.name].revision,
+        via=rollout.target if rollout is not None and rollout.target != subject.target else None,
         warnings=tuple(_warnings(draft, subject)) if subject.kind is RolloutKind.SOFTWARE else (),
     )
 
@@ -147,6 +151,10 @@ def _holds(draft: Draft, subject: Subject, admission: Admission) -> Iterator[Hol
         yield from admission.returns.get(subject.group.name, ())
         asked = {hold.cluster for hold in turn.candidates.holds} if turn is not None else set()
         yield from _holds_of_clusters(draft, subject, asked)
+    else:
+        members = {} if turn is None else turn.rollout.clusters
+        rolled = set(subject.drift.below) - set(draft.drifts[subject.group.name].below)
+        yield from _outside(draft, subject.group, sorted(rolled - members.keys()))
     if subject.rollout is not None:
         yield from _past_deadline(draft, subject.group, subject.rollout)
 
@@ -164,10 +172,9 @@ def _holds_of_clusters(draft: Draft, subject: Subject, asked: set[str | None]) -
     members = subject.rollout.clusters if subject.rollout is not None and subject.rollout.is_running else {}
     for name in drift.above:
         if name not in members:
-            yield _above(draft, name, group.target).of(name)
-    if members:
-        outside = (name for name in drift.below if name not in members and name not in asked)
-        yield from _outside(draft, group, outside)
+            yield above_target(draft, group, name, group.target).of(name)
+    outside = (name for name in drift.below if name not in members and name not in asked)
+    yield from _outside(draft, group, outside)
     yield from _unhealthy(draft, drift, asked)
     for stop in draft.cluster_stops:
         verdict = stopped((stop,))
@@ -175,19 +182,8 @@ def _holds_of_clusters(draft: Draft, subject: Subject, asked: set[str | None]) -
             yield verdict.of(stop.cluster or "")
 
 
-def _above(draft: Draft, name: str, target: KafkaVersion) -> Hold:
-    """Return why a cluster stays above its target: others took it there, or the way down is shut."""
-    reading = draft.reading(name)
-    assert isinstance(reading, Reading), (name, reading)
-    if was_taken_to(draft, name, reading.highest):
-        illegal = illegal_return(Position.of(reading), target, draft.catalog)
-        if illegal is not None:
-            return Hold(HoldReason.NO_LEGAL_HOP, illegal)
-    return ahead_of_target(reading, target)
-
-
 def _outside(draft: Draft, group: ClusterGroup, names: Iterable[str]) -> Iterator[Hold]:
-    """Yield what holds clusters below the target that wait outside of the running rollout."""
+    """Yield who of the clusters below the target that wait outside of any running rollout is held, and why."""
     for name in names:
         for hold in holds_of(cluster_answers(draft, group, None, name)):
             if hold.reason is HoldReason.CLUSTER_HELD:
@@ -217,6 +213,7 @@ def _past_deadline(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) ->
 def _warnings(draft: Draft, subject: Subject) -> Iterator[str]:
     """Yield what speaks against the target and holds nothing, while anybody still has to go there."""
     group, drift = subject.group, subject.drift
+    yield from _never_lowered(draft, group)
     row = draft.catalog.releases.get(group.target)
     if not drift.below or row is None:
         return
@@ -227,6 +224,9 @@ def _warnings(draft: Draft, subject: Subject) -> Iterator[str]:
     readings = (draft.reading(name) for name in drift.below)
     releases = {reading.release for reading in readings if isinstance(reading, Reading)}
     newer = sorted(release for release in releases if is_older(group.target, release, draft.catalog))
+    for each in expedited(draft, group, subject.rollout):
+        until = format_moment(each.until, draft.now)
+        yield f"{group.target} is expedited by {each.by} until {until}: {each.reason}"
     if newer:
         yield f"{group.target} came out before {newer[-1]}, which runs now, and may lack fixes that it has"
     unfinished = [
@@ -239,13 +239,23 @@ def _warnings(draft: Draft, subject: Subject) -> Iterator[str]:
         yield f"the finalization of {unfinished[-1]} was not finished"
 
 
+def _never_lowered(draft: Draft, group: ClusterGroup) -> Iterator[str]:
+    declared = group.metadata_version
+    if isinstance(declared, MetadataVersion):
+        readings = (draft.reading(name) for name in draft.members(group.name))
+        levels = [each.metadata_version for each in readings if isinstance(each, Reading) and each.metadata_version]
+        higher = [level for level in levels if level > declared]
+        if higher:
+            yield f"metadataVersion {declared} changes nothing where {max(higher)} is finalized: it is never lowered"
+
+
 def _lacks(draft: Draft, group: ClusterGroup, level: MetadataVersion) -> bool:
     return bool(drift_of(draft.members(group.name), draft.clusters, level).below)
 
 
 def judged(view: GroupView, draft: Draft) -> GroupJudged | None:
     """Return what to record of ``view``; None where the last word still stands (details and times aside)."""
-    holds = tuple((hold.reason.value, hold.detail, hold.cluster or "") for hold in view.holds[:HOLDS_RECORDED_MAX])
+    holds = tuple((hold.reason.value, hold.detail, hold.cluster or "") for hold in _recorded(view.holds))
     last = draft.recall.groups.get(view.context)
     before: Mapping[tuple[str, str], str] = {} if last is None else {(r, c): d for r, d, c in last.holds}
     begun = tuple(hold for hold in holds if (hold[0], hold[2]) not in before)
@@ -265,6 +275,13 @@ def judged(view: GroupView, draft: Draft) -> GroupJudged | None:
         rollout=view.rollout,
         kind=view.kind,
     )
+
+
+def _recorded(holds: Sequence[Hold]) -> Sequence[Hold]:
+    """Return what is worth recording: while only a person can lift one, windows that open and close are no news."""
+    if any(hold.stands_still for hold in holds):
+        holds = [hold for hold in holds if hold.recheck_at is None or hold.cluster is not None]
+    return holds[:HOLDS_RECORDED_MAX]
 
 
 def _counts(last: GroupState) -> tuple[str, int, int, int, str]:

@@ -111,6 +111,15 @@ class ClusterLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterReplaced:
+    """Another cluster has the name now, as Kafka's own id shows: what is remembered of the old one is forgotten."""
+
+    cluster: str
+    kafka_id: str
+    """Of the new one."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterSetAside:
     """A pending cluster goes to the tail wave."""
 
@@ -168,6 +177,8 @@ class ClusterStarted:
     target: Target
     token: str
     expires_at: datetime
+    kafka_id: str | None = None
+    """Kafka's own id of the cluster that was started, where its source tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +305,7 @@ Entry = (
     | TargetReached
     | ClusterJoined
     | ClusterLeft
+    | ClusterReplaced
     | ClusterSetAside
     | WaveAdmitted
     | WaveFilled

@@ -210,14 +210,16 @@ class History:
     """By scope and number."""
     declared: Mapping[str, DeclaredTarget] = field(default_factory=dict)
     """By group."""
+    ids: Mapping[str, str] = field(default_factory=dict)
+    """By cluster: Kafka's own id of the one that this ledger started last."""
     groups: Mapping[str, GroupState] = field(default_factory=dict)
     """By what people call it: the group's name, and ``GROUP/metadata`` for its finalization."""
     passed: Mapping[tuple[str, RolloutKind], Target] = field(default_factory=dict)
     """By group: the highest release, and level, on which it has converged, so that groups may follow it."""
     reached: Mapping[str, tuple[Target, datetime]] = field(default_factory=dict)
     """By group: since when the whole of it was observed healthy on a release, its waves soaked."""
-    taken: Mapping[str, KafkaVersion] = field(default_factory=dict)
-    """By cluster: the release for which this ledger started it last, and that the live fleet took."""
+    taken: Mapping[str, tuple[KafkaVersion, str]] = field(default_factory=dict)
+    """By cluster: the release for which this ledger started it last, and that the live fleet took; and for whom."""
     head: str = ""
     """The newest revision seen, valid or not; empty before the first."""
     in_force: str = ""

@@ -108,7 +108,7 @@ class Controller:
             return self._run_cycle(self._world.clock.now())
         except LedgerError:
             # What this cycle saw may not be recorded: samples begin anew, and soaks go on from what the ledger says.
-            self._history, self._memory = None, replace(self._memory, samples={}, soaks={})
+            self._history, self._memory = None, replace(self._memory, samples={}, soaks={}, gates={})
             raise
 
     def _run_cycle(self, now: datetime) -> Plan | None:

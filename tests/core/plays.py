@@ -9,19 +9,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from controller.core.draft import Draft
 from controller.core.inquiry import explain_cluster
-from controller.core.plan import plan_cycle
+from controller.core.plan import judge, plan_cycle
 from controller.core.recall import remember
 from controller.model.declaration import ClusterGroup, Declaration
-from controller.model.entries import Entry, Recorded
+from controller.model.entries import Entry, Recorded, StartAccepted
 from controller.model.history import ClusterRecord, History, RolloutRecord
 from controller.model.memory import Memory
-from controller.model.observation import Observation, ObservedCluster, Reading, Unknown
-from controller.model.plan import Explanation, GroupView, Plan
+from controller.model.observation import GateReading, Observation, ObservedCluster, Reading, Unknown
+from controller.model.plan import Explanation, GroupView, Plan, Start
 from controller.model.requests import Request
 from controller.model.snapshot import Snapshot
 from controller.model.verdict import Hold, HoldReason
-from tests.builders import MINUTE, NEW, NOON, a_reading, release
+from controller.model.versions import KafkaVersion, MetadataVersion
+from tests.builders import LEVEL_43, MINUTE, NEW, NOON, a_reading, release
 from tests.builders_core import a_declaration, a_group, a_standing, a_strategy, a_wave
 
 E = TypeVar("E")
@@ -36,6 +38,7 @@ class Play:
         self.standing = a_standing()
         self.clusters: dict[str, ObservedCluster] = {}
         self.unreachable: dict[str, str] = {}
+        self.gates: dict[tuple[str, str], GateReading] = {}
         self.history = History()
         self.memory = Memory()
         self.poll = MINUTE
@@ -43,11 +46,11 @@ class Play:
         self.plan: Plan | None = None
         self._recorded = 0
 
-    def live(self, *names: str, group: str = "prod", reading: Reading | Unknown | None = None) -> "Play":
+    def live(self, *names: str, group: str = "prod", reading: Reading | Unknown | None = None, **labels: str) -> "Play":
         """Let clusters be there, by short name."""
         for name in names:
             shown = a_reading() if reading is None else reading
-            self.clusters[f"sim/{name}"] = ObservedCluster(f"sim/{name}", {"group": group}, shown)
+            self.clusters[f"sim/{name}"] = ObservedCluster(f"sim/{name}", {"group": group, **labels}, shown)
         return self
 
     def show(self, name: str, reading: Reading | Unknown) -> "Play":
@@ -62,6 +65,52 @@ class Play:
             self.show(name, a_reading(target))
         return self
 
+    def finalize(self, *names: str, level: MetadataVersion = LEVEL_43, runs: str = NEW) -> "Play":
+        """Let clusters be seen with ``level`` finalized, as their resources ask for."""
+        for name in names:
+            self.show(name, a_reading(runs, metadata_version=level, wanted_metadata=level))
+        return self
+
+    def take(self, plan: Plan) -> "Play":
+        """Let the live fleet take what a plan starts; nothing of it is done yet."""
+        for start in plan.starts:
+            reading = self.clusters[start.cluster].reading
+            assert isinstance(reading, Reading), start
+            if isinstance(start.target, KafkaVersion):
+                asked = replace(reading, wanted=start.target, settled=False)
+            else:
+                asked = replace(reading, wanted_metadata=start.target, settled=False)
+            self.show(start.cluster.rsplit("/", 1)[-1], asked)
+            self.record(StartAccepted(start.rollout, start.cluster))
+        return self
+
+    def run(self, count: int) -> list[Entry]:
+        """Judge ``count`` times; whatever is started has arrived by the next cycle. Return every entry."""
+        entries: list[Entry] = []
+        for _ in range(count):
+            plan = self.take(self.cycle()).plan
+            assert plan is not None
+            entries.extend(plan.entries)
+            for start in plan.starts:
+                self.arrive(start)
+        return entries
+
+    def arrive(self, start: Start) -> "Play":
+        """Let a cluster be seen where a start asked it to go, well."""
+        reading = self.clusters[start.cluster].reading
+        assert isinstance(reading, Reading), start
+        reading = replace(reading, refused=None)
+        if isinstance(start.target, KafkaVersion):
+            there = replace(reading, release=start.target, highest=start.target, wanted=start.target, settled=True)
+        else:
+            level = start.target
+            there = replace(reading, metadata_version=level, wanted_metadata=level, settled=True)
+        return self.show(start.cluster.rsplit("/", 1)[-1], there)
+
+    def draft(self) -> Draft:
+        """What is judged before anything starts now."""
+        return judge(self.snapshot())
+
     def declare(self, *groups: ClusterGroup) -> "Play":
         """Let a newer revision declare these groups."""
         self.declaration = replace(self.declaration, groups=tuple(sorted(groups, key=lambda group: group.name)))
@@ -73,7 +122,7 @@ class Play:
             now=self.now,
             standing=replace(self.standing, confirmed_at=self.now),
             declaration=self.declaration,
-            observation=Observation(dict(self.clusters), dict(self.unreachable)),
+            observation=Observation(dict(self.clusters), dict(self.unreachable), dict(self.gates)),
             history=self.history,
             memory=self.memory,
             requests=requests,
@@ -120,9 +169,9 @@ class Play:
         return self.rollout(number).clusters[f"sim/{name}"]
 
     def view(self, group: str = "prod") -> GroupView:
-        """A group as people see it, after the last cycle."""
+        """A group, or its finalization as ``GROUP/metadata``, as people see it after the last cycle."""
         assert self.plan is not None, "no cycle was judged"
-        return next(view for view in self.plan.groups if view.name == group)
+        return next(view for view in self.plan.groups if view.context == group)
 
     def reasons(self, group: str = "prod") -> list[HoldReason]:
         """Why a group does not move, each reason once and in order."""

@@ -10,13 +10,13 @@ from controller.core.explain import (
     STATUS_LENGTH_MAX,
     closing_statuses,
     config_status,
-    counted,
     cut,
     reply_of,
     thread_id,
 )
 from controller.errors import Problem
 from controller.model import entries as e
+from controller.model.durations import counted
 from controller.model.history import Outcome, StopKind
 from controller.model.outbox import CommitStatus, StatusState
 from controller.model.requests import Command

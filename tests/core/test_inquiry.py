@@ -15,6 +15,7 @@ from tests.core.plays import Play, half_rolled
 
 FLEET = ["revision", "fleet halt", "breaker"]
 GROUP = ["group halt", "release suspect", "release", "freeze", "window", "group order"]
+LIMITS = ["limits", "domains"]
 CLUSTER = ["observation", "held", "stopped", "identity", "settled", "health", "hop", "operator", "never together"]
 DARK = Unknown("no broker answers")
 
@@ -43,7 +44,7 @@ def test_a_pending_cluster_is_told_every_gate_of_its_wave_to_come() -> None:
     play = two()
     told = play.explain("p-1")
 
-    assert [*FLEET, *GROUP, "soak", "approval", *CLUSTER, "refusal"] == gates(play, "p-1")
+    assert [*FLEET, *GROUP, "soak", "approval", *LIMITS, *CLUSTER, "refusal"] == gates(play, "p-1")
     assert (ClusterState.PENDING, "broad", "prod") == (told.state, told.wave, told.group)
     assert (release(NEW), "groups/prod.yaml:5") == (told.target, str(told.place))
     assert [HoldReason.WAVE_UNDER_WAY] == reasons(play, "p-1")
@@ -56,7 +57,7 @@ def test_a_pending_cluster_of_an_admitted_wave_is_not_asked_for_a_soak() -> None
     play = Play(a_group(strategy=a_strategy(waves=(a_wave("all", "rest", most=1),)))).live("p-1", "p-2")
     play.cycle()
 
-    assert [*FLEET, *GROUP, "approval", *CLUSTER, "refusal"] == gates(play, "p-1")
+    assert [*FLEET, *GROUP, "approval", *LIMITS, *CLUSTER, "refusal"] == gates(play, "p-1")
     assert "all" == play.explain("p-1").wave
 
 

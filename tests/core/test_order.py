@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from controller.model.declaration import ClusterGroup
+from controller.model.declaration import ClusterGroup, Finalize
 from controller.model.entries import OrderPassed
 from controller.model.observation import Reading, Unknown
 from controller.model.verdict import HoldReason
-from tests.builders import MINUTE, NEW, a_reading
-from tests.builders_core import TARGET, a_group, a_hold, a_strategy, a_wave
+from tests.builders import MINUTE, NEW, a_reading, release
+from tests.builders_core import TARGET, a_group, a_hold, a_strategy, a_wave, catalog
 from tests.core.plays import Play, only, started
 
 ONE_WAVE = a_strategy(waves=(a_wave("all", "rest", MINUTE),))
@@ -109,3 +109,34 @@ def test_an_unread_source_keeps_those_after_a_group_waiting() -> None:
     play.unreachable["eu"] = "connection refused"
 
     assert HoldReason.GROUP_ORDER in order(a_group("dev"), play)
+
+
+def test_a_way_down_of_some_clusters_does_not_pass_for_those_that_never_came_up() -> None:
+    """
+    Safety: a rollout that takes back what went too far says nothing of a cluster that is still below.
+    """
+    stuck = a_reading("3.9.2", zookeeper=True, metadata_version=None)
+    play = Play(a_group("dev", strategy=ONE_WAVE)).live("d-1", group="dev").live("d-2", group="dev", reading=stuck)
+    play.run(4)
+    back = a_group("dev", "4.1.2", strategy=ONE_WAVE)
+    play.declare(back).run(4)
+    play.live("p-1", reading=a_reading("4.0.2"))
+
+    play.declare(back, replace(AFTER, target=release("4.1.2"))).cycle()
+    assert HoldReason.GROUP_ORDER in play.reasons()
+
+
+def test_a_release_between_is_not_what_a_group_has_converged_on() -> None:
+    """
+    Safety: clusters on their way to 3.9 say nothing of one that cannot go there.
+    """
+    low = a_reading("3.2.3", metadata_version=catalog().metadata_versions["3.2-IV0"])
+    stuck = a_reading("3.2.3", metadata_version=None)
+    dev = replace(a_group("dev", strategy=ONE_WAVE), metadata_version=Finalize.AUTO)
+    play = Play(dev).live("d-1", group="dev", reading=low).live("d-2", group="dev", reading=stuck)
+    play.run(5)
+    assert release("3.9.2") == play.history.taken["sim/d-1"][0]
+    play.live("p-1", reading=a_reading("3.8.1"))
+    play.declare(dev, replace(AFTER, target=release("3.9.2"))).cycle()
+
+    assert HoldReason.GROUP_ORDER in play.reasons()

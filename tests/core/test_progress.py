@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from controller.core.progress import describe, is_sick, is_well
+from controller.core.drift import describe, is_sick, is_well
 from controller.model.entries import ClusterConverged, ClusterFailed, SlotFreed, StartAccepted, StartWithdrawn
 from controller.model.history import ClusterState
 from controller.model.observation import Reading, Severity, Unknown

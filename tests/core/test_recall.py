@@ -1,6 +1,6 @@
 """The fold from entries to History: one by one or all at once, never into what was handed out, and bounded."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import pytest
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from controller.core.recall import ENDED_KEPT, Recall, remember
 from controller.model import entries as e
-from controller.model.history import ClusterState, History, Outcome, StopKind
-from tests.builders import DAY, HOUR, MINUTE, NEW, NOON, OLD, release
+from controller.model.history import ClusterState, History, Outcome, RolloutKind, StopKind, Way
+from tests.builders import DAY, HOUR, LEVEL_41, LEVEL_43, MINUTE, NEW, NOON, OLD, release
 from tests.builders_core import SOFTWARE, TARGET
 from tests.core.plays import Play
 
@@ -76,7 +76,8 @@ STORY: tuple[e.Entry, ...] = (
     start(B),
     e.ClusterReturned(1, B),
     ended(),
-    e.TargetReached("prod", TARGET),
+    e.TargetReached("prod", release(NEW)),
+    e.ClusterReplaced(A, "another"),
 )
 """Every kind of entry at least once, in an order that can be."""
 
@@ -289,3 +290,96 @@ def test_what_a_plan_decided_is_what_its_entries_fold_to() -> None:
     assert ClusterState.CONVERGED == play.record_of("p-2").state
     assert NOON + MINUTE == play.record_of("p-2").converged_at
     assert DAY > play.now - NOON
+
+
+def test_who_is_back_begins_anew_and_keeps_where_it_came_from() -> None:
+    """
+    It goes to the tail, in no wave and without a slot; that its way back was tried is forgotten with it.
+    """
+    history = fold(
+        planned(), admitted(A), start(), e.StartAccepted(1, A), e.ClusterFailed(1, "prod", A, "late"), start()
+    )
+    sent = history.rollouts[1].clusters[A]
+    assert (ClusterState.DOWNGRADING, True, True) == (sent.state, sent.holds_slot, sent.sent_back)
+    back = fold(e.ClusterReturned(1, A), history=history).rollouts[1].clusters[A]
+
+    assert (ClusterState.PENDING, True, None, False, False, "") == (
+        back.state, back.tail, back.wave, back.holds_slot, back.sent_back, back.cause
+    )  # fmt: skip
+    assert release(OLD) == back.release_from
+
+
+def test_a_way_back_that_was_not_taken_is_not_a_try() -> None:
+    """
+    It keeps the slot of what failed, and is asked for again.
+    """
+    failed = fold(planned(), admitted(A), start(), e.ClusterFailed(1, "prod", A, "late"), start())
+    record = fold(e.StartWithdrawn(1, A, "409"), history=failed).rollouts[1].clusters[A]
+
+    assert (ClusterState.FAILED, True, False, "409") == (
+        record.state, record.holds_slot, record.sent_back, record.refusal
+    )  # fmt: skip
+
+
+def test_what_the_live_fleet_took_is_remembered_beyond_its_rollout() -> None:
+    """
+    The release that a cluster was asked for last, there and back, and for which group; a level is none.
+    """
+    up = fold(planned(), admitted(A), start(), e.StartAccepted(1, A))
+    assert {A: (TARGET, "prod")} == up.taken
+    down = e.ClusterStarted(1, A, TARGET, release(OLD), "8", NOON + HOUR)
+    back = fold(e.ClusterFailed(1, "prod", A, "late"), down, e.StartAccepted(1, A), history=up)
+    assert {A: (release(OLD), "prod")} == back.taken
+    level = fold(
+        replace(planned(2), kind=RolloutKind.METADATA, target=LEVEL_43, way=Way.FINALIZE),
+        e.WaveAdmitted(2, "prod", 1, "all", tail=False, clusters=(A,)),
+        e.ClusterStarted(2, A, LEVEL_41, LEVEL_43, "9", NOON + HOUR),
+        e.StartAccepted(2, A),
+        history=back,
+    )
+
+    assert {A: (release(OLD), "prod")} == level.taken
+
+
+def test_since_when_a_group_is_whole_is_forgotten_with_another_target_and_another_way_to_it() -> None:
+    """
+    A finalization does not forget it, nor the same target declared again.
+    """
+    whole = fold(e.TargetDeclared("prod", TARGET, "auto", REVISION), e.TargetReached("prod", release(NEW)))
+    assert {"prod": (TARGET, NOON + MINUTE)} == whole.reached
+    same = e.TargetDeclared("prod", TARGET, "hold", REVISION)
+    finalization = replace(planned(2), kind=RolloutKind.METADATA, target=LEVEL_43, way=Way.FINALIZE)
+    others = (e.TargetDeclared("prod", release("4.3.2"), "auto", REVISION), planned())
+
+    assert whole.reached == fold(same, finalization, history=whole).reached
+    assert [{}, {}] == [fold(entry, history=whole).reached for entry in others]
+
+
+def test_an_old_entry_without_a_groups_target_is_read_as_one_to_it() -> None:
+    """
+    Ledgers from before there were targets between stay readable; a level has none to fall back on.
+    """
+    assert TARGET == fold(planned()).rollouts[1].group_target
+    assert None is fold(replace(planned(), kind=RolloutKind.METADATA, target=LEVEL_43)).rollouts[1].group_target
+    assert release(NEW) == fold(replace(planned(), target=release(OLD), group_target=TARGET)).rollouts[1].group_target
+
+
+def test_software_and_levels_are_passed_apart_and_never_lowered() -> None:
+    """
+    The highest of each kind stays.
+    """
+    history = fold(e.OrderPassed("prod", TARGET), e.OrderPassed("prod", LEVEL_43), e.OrderPassed("prod", release(OLD)))
+
+    assert {("prod", SOFTWARE): TARGET, ("prod", RolloutKind.METADATA): LEVEL_43} == history.passed
+
+
+def test_a_groups_software_and_its_finalization_have_a_last_word_each() -> None:
+    """
+    One does not hide the other.
+    """
+    word = e.GroupJudged("prod", NEW, "prod goes on", 1, 0, 2)
+    history = fold(word, replace(word, sentence="1 of 2 finalized", kind=RolloutKind.METADATA))
+
+    assert {"prod": "prod goes on", "prod/metadata": "1 of 2 finalized"} == {
+        name: state.sentence for name, state in history.groups.items()
+    }

@@ -46,14 +46,63 @@ MUTANTS = (
         "in-bounds",
         "more clusters start than there are free slots",
         (
-            Patch("core/admission.py", "turn.candidates.ready[: free_slots(**counts)]", "turn.candidates.ready"),
-            Patch("core/plan.py", "assert not plan.starts or len(draft.in_flight) <= limit", "assert limit"),
+            Patch("core/admission.py", "if len(turn.started) == free:", "if len(turn.started) == free + 2:"),
+            Patch("core/plan.py", "assert len(draft.in_flight) <= max(limit, draft.slots_before)", "assert limit"),
         ),
+    ),
+    Mutant(
+        "in-bounds",
+        "a failure domain may have one cluster more in flight than its limit",
+        (Patch("core/gates/limits.py", "if count >= limit:", "if count > limit:"),),
+    ),
+    Mutant(
+        "in-bounds",
+        "nobody knows who of a never-together set is in flight or soaking",
+        (Patch("core/draft.py", "self.apart.setdefault(shared, set()).add(cluster)", "self.apart.pop(shared, None)"),),
+    ),
+    Mutant(
+        "unknown-holds",
+        "what cannot be seen does not count towards the breaker",
+        (Patch("core/draft.py", "for name in (*drift.unknown, *drift.sick,", "for name in (*drift.sick,"),),
+    ),
+    Mutant(
+        "unknown-holds",
+        "the breaker opens only past twice its percentage",
+        (Patch("core/gates/breaker.py", "count * 100 <= claimed * percent", "count * 100 <= 2 * claimed * percent"),),
+    ),
+    Mutant(
+        "healthy-first",
+        "what is expedited goes however unhealthy it is",
+        (
+            Patch(
+                "core/questions.py",
+                '    yield Answer("health", health(reading))\n',
+                '    if not draft.snapshot.declaration.expedite:\n        yield Answer("health", health(reading))\n',
+            ),
+        ),
+    ),
+    Mutant(
+        "finalize-last",
+        "a level is finalized although somebody of the group is not on its release",
+        (
+            Patch("core/steps.py", "draft.now < begins or any(not_whole(draft, group))", "draft.now < begins"),
+            Patch("core/gates/whole.py", "    if missing:\n", "    if missing is None:\n"),
+        ),
+    ),
+    Mutant(
+        "finalize-last",
+        "a level is finalized as soon as the group is on its release",
+        (Patch("core/steps.py", "since + group.finalize_soak", "since"),),
+    ),
+    Mutant(
+        "soak-first",
+        "a release stays urgent after its word has expired",
+        (Patch("core/urgency.py", "        and draft.now < each.until\n", ""),),
     ),
     Mutant(
         "soak-first",
         "half of the soak is enough",
-        (Patch("core/soak.py", "full = soaked >= definition", "full = 2 * soaked >= definition"),),
+        (Patch("core/soak.py", "full = soaked >= soak_of", "full = 2 * soaked >= soak_of"),),
     ),
     Mutant(
         "in-window",
@@ -61,18 +110,47 @@ MUTANTS = (
         (Patch("core/questions.py", "window(is_open=is_open,", "window(is_open=True,"),),
     ),
     Mutant(
+        "in-window",
+        "a window may close in the middle of an upgrade",
+        (Patch("core/gates/window.py", "now + expected <= closes_at", "now <= closes_at"),),
+    ),
+    Mutant(
+        "in-window",
+        "the no of an outside system is not heard",
+        (
+            Patch("core/gates/external.py", "if not reading.passed:", "if reading.passed is None:"),
+            Patch("core/gates/external.py", "if passed < gate.samples:", "if passed > gate.samples:"),
+        ),
+    ),
+    Mutant(
+        "legal-hop",
+        "what is finalized does not shut the way down",
+        (
+            Patch(
+                "core/hops.py",
+                '    if too_high is not None:\n        return f"{too_high}; that level was',
+                '    if too_high == "":\n        return f"{too_high}; that level was',
+            ),
+        ),
+    ),
+    Mutant(
+        "legal-hop",
+        "what others took above the target is taken down",
+        (Patch("core/steps.py", "    return ours and illegal_return(", "    return illegal_return("),),
+    ),
+    Mutant(
         "legal-hop",
         "the lowest line of the direct way is not looked at",
         (
             Patch(
-                "core/hops.py", "if lowest <= reading.release.line <= highest:", "if reading.release.line <= highest:"
+                "core/hops.py", "if lowest <= position.release.line <= highest:", "if position.release.line <= highest:"
             ),
         ),
     ),
     Mutant(
         "order",
         "groups under after count as converged",
-        (Patch("core/questions.py", "converged=_has_passed(draft, name, group.target)", "converged=True"),),
+        (Patch("core/questions.py", "converged=passed", "converged=True"),),
     ),
     Mutant(
         "halt-sticks",
@@ -84,6 +162,16 @@ MUTANTS = (
                 "if in_first_wave is None or len(rollout.failed) > allowed + 1:",
             ),
         ),
+    ),
+    Mutant(
+        "order",
+        "a way down of some clusters passes for the whole group",
+        (Patch("core/recall.py", "return rollout.way is Way.FINALIZE or (", "return rollout.way is not None or ("),),
+    ),
+    Mutant(
+        "halt-sticks",
+        "a failed wave goes back although a person halted the group too",
+        (Patch("core/starts.py", "if any(stop.suspect is None for stop in halts):", "if not halts:"),),
     ),
     Mutant(
         "halt-sticks",

@@ -4,19 +4,22 @@ The same worlds, troubles and checkers as the simulation's, without a process ar
 hypothesis, which shrinks a play that breaks a promise by drawing simpler choices.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 
 from controller.core.plan import plan_cycle
 from controller.core.recall import remember
 from controller.errors import ApplyInDoubt, ApplyRefused, ObservationError
+from controller.model.declaration import ClusterGroup, Declaration, ExternalGate
 from controller.model.entries import Entry, Recorded, StartAccepted, StartWithdrawn
 from controller.model.history import History
 from controller.model.memory import Memory
-from controller.model.observation import Observation, ObservedCluster
-from controller.model.plan import Plan
+from controller.model.observation import GateReading, Observation, ObservedCluster
+from controller.model.plan import GateSubject, Plan
 from controller.model.snapshot import Snapshot
+from controller.ports import GateQuestion
 from controller.runtime.looking import Lookout, Sighting
 from tests.simulation.fleet import unseen
 from tests.simulation.play import SOURCES, STALE_AFTER, WRITE_LIMIT, Play
@@ -37,6 +40,7 @@ class PureProcess:
         self._lookout = Lookout(play.repository, NoMetrics())
         self._memory = Memory()
         self._watch: frozenset[str] = frozenset()
+        self._ask: Mapping[str, GateSubject] = {}
 
     def run_cycle(self) -> Plan | None:
         """Judge one cycle, fold it, and write what it starts."""
@@ -49,7 +53,7 @@ class PureProcess:
         plan = plan_cycle(snapshot)
         play.seen(snapshot, plan)
         self._record((*(() if sighting.seen is None else (sighting.seen,)), *plan.entries), now)
-        self._memory, self._watch = plan.memory, plan.watch
+        self._memory, self._watch, self._ask = plan.memory, plan.watch, plan.ask
         self._record(tuple(self._write(plan)), now)
         return plan
 
@@ -59,7 +63,7 @@ class PureProcess:
             now,
             sighting.standing,
             sighting.declaration,
-            self._look(),
+            replace(self._look(), gates=self._ask_gates(sighting.declaration, now)),
             self.history,
             self._memory,
             self._play.ledger.memory.requests(),
@@ -79,6 +83,22 @@ class PureProcess:
                 known = [each for each in self._memory.known.values() if each.name.startswith(f"{source}/")]
                 clusters.update({each.name: unseen(each, str(error)) for each in known})
         return Observation(clusters, unreachable)
+
+    def _ask_gates(self, declaration: Declaration, now: datetime) -> Mapping[tuple[str, str], GateReading]:
+        """Ask the gates of the groups that the last plan named, of what it was about."""
+        return {
+            (group.name, gate.name): self._ask_gate(declaration, group, gate, now)
+            for group in declaration.groups
+            if group.name in self._ask
+            for gate in group.gates
+        }
+
+    def _ask_gate(
+        self, declaration: Declaration, group: ClusterGroup, gate: ExternalGate, now: datetime
+    ) -> GateReading:
+        subject = self._ask[group.name]
+        question = GateQuestion(declaration.fleet, group.name, subject.target, subject.kind, now)
+        return replace(self._play.gates.ask(gate, question), about=subject.target)
 
     def _write(self, plan: Plan) -> Iterator[Entry]:
         for start in plan.starts:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from controller.model import entries as e
-from controller.model.history import History
+from controller.model.history import History, Way
 from controller.model.names import last_part
 from controller.model.plan import Plan
 from controller.model.verdict import Hold
@@ -15,6 +15,8 @@ def lines_of(entries: Sequence[e.Entry], history: History) -> Iterator[str]:
     for entry in entries:
         if isinstance(entry, e.StartAccepted) and entry.cluster in started:
             continue  # taken in the cycle that asked for it, as nearly always
+        if isinstance(entry, e.TargetReached) and history.declared[entry.group].metadata_version == "hold":
+            continue  # nothing will be finalized
         told = _TELL.get(type(entry))
         line = "" if told is None else told(entry, _group_of(entry, history))
         if line:
@@ -34,7 +36,7 @@ def holds_of(plan: Plan) -> Iterator[str]:
     for view in plan.groups:
         for hold in view.holds:
             if hold not in plan.holds:
-                yield f"{view.name}: hold {told_hold(hold)}"
+                yield f"{view.context}: hold {told_hold(hold)}"
 
 
 def told_hold(hold: Hold) -> str:
@@ -50,7 +52,9 @@ def _names(full: Iterable[str]) -> str:
 
 def _planned(entry: e.RolloutPlanned, group: str) -> str:
     waves = " | ".join(f"{name} {_names(clusters)}" for name, clusters in entry.waves)
-    return f"{group}: rollout {entry.rollout} to {entry.target} planned: {waves}"
+    down = "down " if entry.way is Way.DOWN else ""
+    on = "" if entry.way is Way.FINALIZE or entry.target == entry.group_target else f", towards {entry.group_target},"
+    return f"{group}: rollout {entry.rollout} {down}to {entry.target}{on} planned: {waves}"
 
 
 def _stopped(entry: e.Stopped, _: str) -> str:
@@ -74,6 +78,7 @@ _TELL: dict[type, Callable[..., str]] = {
     e.RolloutPlanned: _planned,
     e.RolloutEnded: lambda entry, group: f"{group}: rollout {entry.rollout} {entry.outcome}: {entry.detail}",
     e.OrderPassed: lambda entry, group: f"{group}: converged on {entry.target}, for those after it",
+    e.TargetReached: lambda entry, group: f"{group}: the whole group is well on {entry.target}, soaked",
     e.ClusterJoined: lambda entry, group: f"{group}: {last_part(entry.cluster)} joined, for the tail",
     e.ClusterLeft: lambda entry, group: f"{group}: {last_part(entry.cluster)} left: {entry.why}",
     e.ClusterSetAside: lambda entry, group: f"{group}: {last_part(entry.cluster)} goes to the tail: {entry.why}",
@@ -85,6 +90,7 @@ _TELL: dict[type, Callable[..., str]] = {
     e.StartAccepted: lambda entry, _: f"{last_part(entry.cluster)}: was seen to be started",
     e.StartWithdrawn: _withdrawn,
     e.ClusterConverged: lambda entry, _: f"{last_part(entry.cluster)}: converged",
+    e.ClusterReturned: lambda entry, _: f"{last_part(entry.cluster)}: is back where it came from",
     e.ClusterFailed: lambda entry, _: f"{last_part(entry.cluster)}: failed: {entry.cause}",
     e.SlotFreed: lambda entry, _: f"{last_part(entry.cluster)}: is well again and frees its slot",
     e.ClusterReleased: lambda entry, _: f"{last_part(entry.cluster)}: out of quarantine, for the tail",

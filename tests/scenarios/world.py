@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from controller.core.inquiry import explain_cluster, matching
+from controller.model.declaration import ExternalGate
 from controller.model.durations import parse_duration
 from controller.model.entries import Entry
 from controller.model.names import last_part
+from controller.model.observation import GateReading
 from controller.model.outbox import CommitStatus, Delivery, ThreadReply
 from controller.model.plan import Plan
 from controller.model.requests import Command, Request
+from controller.ports import GateQuestion
 from controller.runtime.clock import VirtualClock
 from controller.runtime.cycle import Pace
 from tests.builders import release
@@ -34,6 +37,19 @@ BROKERS = 3
 """Of every cluster; each takes a minute to be rolled."""
 
 
+class StoryGates:
+    """The outside systems that groups name under ``gates``, each saying what the story lets it say."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, GateReading] = {}
+        self.asked: list[tuple[str, GateQuestion]] = []
+
+    def ask(self, gate: ExternalGate, question: GateQuestion) -> GateReading:
+        """Return what the gate says now."""
+        self.asked.append((gate.name, question))
+        return self.answers.get(gate.name, GateReading(passed=None, detail="connection refused"))
+
+
 class World:
     """Everything that a story can touch."""
 
@@ -42,6 +58,7 @@ class World:
         self.write_faults: dict[str, WriteFault] = {}
         self.fleet = Fleet(BEGIN, always_full=True, write_limit=WRITE_LIMIT)
         self.fleet.write_fault = lambda start: self.write_faults.get(start.cluster)
+        self.gates = StoryGates()
         self.files = StoryFiles()
         self.repository = MemoryRepository()
         self.ledger = SharedLedger()
@@ -117,6 +134,34 @@ class World:
             full = name if "/" in name else f"{SOURCES[0]}/{name}"
             level = catalog().releases[version].metadata_version
             self.fleet.add(Cluster(full, {"group": words[0]}, [version] * BROKERS, version, level))
+
+    def do_labels(self, words: list[str], _: str) -> None:
+        """Label clusters, beside what they are labelled already: labels as ``key=value``, then names."""
+        labels = dict(word.split("=", 1) for word in words if "=" in word)
+        for name in words[len(labels) :]:
+            self._cluster(name).labels.update(labels)
+
+    def do_level(self, words: list[str], _: str) -> None:
+        """Let clusters have a metadata.version, whoever finalized it: level, then names."""
+        for name in words[1:]:
+            cluster, level = self._cluster(name), catalog().metadata_versions[words[0]]
+            cluster.level, cluster.wanted_level = level, cluster.wanted_level and level
+
+    def do_zookeeper(self, words: list[str], _: str) -> None:
+        """Let clusters run on ZooKeeper."""
+        for name in words:
+            self._cluster(name).zookeeper, self._cluster(name).level = True, None
+
+    def do_migrate(self, words: list[str], _: str) -> None:
+        """Let somebody migrate clusters from ZooKeeper to KRaft."""
+        for name in words:
+            cluster = self._cluster(name)
+            cluster.zookeeper, cluster.level = False, catalog().releases[cluster.wanted].metadata_version
+
+    def do_gate(self, words: list[str], _: str) -> None:
+        """Let an external gate say ``yes`` or ``no``, or give no ``answer``, with its words."""
+        passed = {"yes": True, "no": False, "silent": None}[words[1]]
+        self.gates.answers[words[0]] = GateReading(passed, " ".join(words[2:]))
 
     def do_move(self, words: list[str], _: str) -> None:
         """Label a cluster into another group."""
@@ -235,7 +280,7 @@ class World:
     def _new_process(self) -> Process:
         sources = [ModelSource(name, self.fleet) for name in SOURCES]
         pace = Pace(POLL, timedelta(minutes=10), WRITE_LIMIT, self.observe_only)
-        return Process(self.ledger, self.repository, sources, self.clock, pace)
+        return Process(self.ledger, self.repository, sources, self.clock, pace, gates=self.gates)
 
     def _pass_time(self, by: timedelta) -> None:
         self.fleet.pass_time(by)
@@ -282,6 +327,24 @@ class World:
             f"{last_part(each.name)} {' '.join(sorted({str(broker) for broker in each.brokers}))}"
             for each in self.fleet.clusters.values()
         )
+
+    def do_questions(self, _: list[str], __: str) -> str:
+        """Tell what external gates were asked since the last time, each question once."""
+        asked, self.gates.asked = self.gates.asked, []
+        lines = [f"{name} was asked about {q.group}: {q.kind} to {q.target}" for name, q in asked]
+        return "\n".join(sorted(set(lines))) or "nobody was asked"
+
+    def do_levels(self, _: list[str], __: str) -> str:
+        """Tell what metadata.version every cluster truly has."""
+        return "\n".join(
+            f"{last_part(each.name)} {'ZooKeeper' if each.zookeeper else each.level}"
+            for each in self.fleet.clusters.values()
+        )
+
+    def do_warnings(self, _: list[str], __: str) -> str:
+        """Tell what the last cycle warned of."""
+        assert self.plan is not None, "no cycle has judged anything yet"
+        return "\n".join(f"{view.name}: {text}" for view in self.plan.groups for text in view.warnings) or "none"
 
     def do_statuses(self, _: list[str], __: str) -> str:
         """Tell the commit statuses posted since the last time."""

@@ -3,15 +3,21 @@
 It takes entries on trust, in order, and never refuses one; whether an entry was right is for ``promises`` to say.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from controller.model import entries as e
-from controller.model.history import Outcome, StopKind
-from controller.model.versions import Target
-from tests.simulation.scene import Scene, is_sick, is_well, source_of
+from controller.model.declaration import ClusterGroup, Wave
+from controller.model.history import Outcome, RolloutKind, StopKind, Way
+from controller.model.observation import Reading
+from controller.model.versions import KafkaVersion, Target
+from tests.simulation.scene import Scene, claims, is_sick, is_well, runs, source_of
 
 RESTING = ("converged", "failed", "quarantined")
+MOVING = ("started", "downgrading")
+SAMPLES_MAX = 3
+"""No group of a play asks for more."""
 
 
 @dataclass(slots=True)
@@ -22,6 +28,10 @@ class ClusterNote:
     wave: int | None = None
     slot: bool = False
     started_at: datetime | None = None
+    came_from: Target | None = None
+    """What it ran when it was started for the rollout's target."""
+    aim: Target | None = None
+    """What it was started for last."""
 
 
 @dataclass(slots=True)
@@ -44,6 +54,8 @@ class RolloutNote:
     target: Target
     live: int
     clusters: dict[str, ClusterNote]
+    way: Way = Way.FORWARD
+    kind: RolloutKind = RolloutKind.SOFTWARE
     waves: dict[int, WaveNote] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     outcome: Outcome | None = None
@@ -83,15 +95,19 @@ class Book:
         """Group and target of every group that was seen to be through, for those that wait for it."""
         self.head = ""
         self.in_force = ""
-        self.well: dict[str, int] = {}
-        """By cluster: in how many scenes in a row it was seen well."""
-        self.release: dict[str, object] = {}
-        """By cluster: what it was seen to run in those."""
+        self.shown: dict[str, deque[Reading | None]] = {}
+        """By cluster: what it showed in the last scenes; None where it was not seen well."""
         self.sick: dict[str, int] = {}
         self.absent: dict[str, int] = {}
         """By cluster: how often in a row its source, whenever it could be read, did not list it."""
         self.labels: dict[str, dict[str, str]] = {}
         """The labels that each cluster was last seen with, as long as nobody saw that it is gone."""
+        self.members: dict[str, set[str]] = {}
+        """By group: whom it claims in this scene, as far as somebody asked."""
+        self.taken: dict[str, tuple[KafkaVersion, str]] = {}
+        """By cluster: the release for which it was started last and which its operator took, and for which group."""
+        self.whole_since: dict[str, tuple[KafkaVersion, datetime]] = {}
+        """By group: the release on which all of it was first seen well, and when."""
 
     def open_stops(self, scope: str | None = None, kind: StopKind | None = None) -> list[e.Stopped]:
         """Return the stops that nobody lifted."""
@@ -101,9 +117,29 @@ class Book:
             if note.is_open and scope in (None, note.stop.scope) and kind in (None, note.stop.kind)
         ]
 
+    def samples(self, cluster: str, target: object) -> int:
+        """Return in how many scenes in a row, this one included, the cluster was seen well on ``target``."""
+        shown = reversed(self.shown.get(cluster, ()))
+        return next((count for count, each in enumerate(shown) if not runs(each, target)), SAMPLES_MAX)
+
     def in_flight(self) -> set[str]:
         """Return every cluster that holds a slot in any rollout."""
         return {name for rollout in self.rollouts.values() for name in rollout.in_flight}
+
+    def soaking(self) -> set[str]:
+        """Return every cluster whose wave soaks."""
+        running = (rollout for rollout in self.rollouts.values() if rollout.outcome is None)
+        return {name for each in running for name, note in each.clusters.items() if note.state == "converged"}
+
+    def has_failed(self, group: str, cluster: str) -> bool:
+        """Tell whether the last that this group's rollouts did to the cluster went wrong."""
+        notes = [
+            rollout.clusters[cluster]
+            for _, rollout in sorted(self.rollouts.items())
+            if rollout.group == group and cluster in rollout.clusters
+            if rollout.clusters[cluster].started_at is not None
+        ]
+        return bool(notes) and notes[-1].state in ("failed", "quarantined")
 
     def look(self, scene: Scene) -> None:
         """Count what this scene shows, before its entries are taken."""
@@ -112,16 +148,14 @@ class Book:
             self._count(name, scene)
         for name, observed in scene.seen.items():
             self.labels[name] = dict(observed.labels)
+        self.members.clear()
         for name in tuple(self.labels):
             if name not in scene.seen and source_of(name) not in scene.unreachable:
                 del self.labels[name]
 
     def _count(self, name: str, scene: Scene) -> None:
         reading = scene.reading(name)
-        same = reading is not None and self.release.get(name) == reading.release
-        self.well[name] = (self.well.get(name, 0) if same else 0) + 1 if is_well(reading) else 0
-        if reading is not None:
-            self.release[name] = reading.release
+        self.shown.setdefault(name, deque(maxlen=SAMPLES_MAX)).append(reading if is_well(reading) else None)
         if is_sick(reading):
             self.sick[name] = self.sick.get(name, 0) + 1
         elif reading is not None and reading.full:
@@ -134,6 +168,8 @@ class Book:
     def quiet(self, rollout: RolloutNote, number: int, scene: Scene) -> timedelta:
         """Return how long the wave has been quiet, this scene included."""
         wave = rollout.waves[number]
+        if any(note.state == "downgrading" for note in rollout.members(number).values()):
+            return wave.quiet
         if not rollout.rests(number):
             return timedelta(0)
         readings = [scene.reading(n) for n, note in rollout.members(number).items() if note.state == "converged"]
@@ -159,25 +195,36 @@ class Book:
         match entry:
             case e.RevisionSeen():
                 self.head, self.in_force = entry.revision, entry.in_force
-            case e.RolloutPlanned():
-                clusters = {name: ClusterNote() for name in entry.clusters}
-                self.rollouts[entry.rollout] = RolloutNote(entry.group, entry.target, entry.live, clusters)
-            case e.RolloutEnded():
-                self.rollouts[entry.rollout].outcome = entry.outcome
-                if entry.outcome is Outcome.CONVERGED:
-                    self.converged.append((entry.group, entry.target))
+            case e.RolloutPlanned() | e.RolloutEnded():
+                self._take_rollout(entry)
             case e.WaveAdmitted() | e.WaveFilled() | e.WaveSoaked():
                 self._take_wave(entry)
             case e.Stopped():
                 self.stops[entry.scope, entry.number] = StopNote(entry)
             case e.StopAcknowledged():
                 self._lift(entry)
-            case e.TargetDeclared() | e.TargetReached() | e.RequestTaken() | e.OrderPassed():
-                pass
-            case e.SoakCredited() | e.GroupJudged():
-                pass
-            case _:
+            case e.ClusterReplaced():
+                self._forget(entry.cluster)
+            case _ if not isinstance(entry, _NO_NEWS):
                 self._take_cluster(entry, at)
+
+    def _take_rollout(self, entry: e.RolloutPlanned | e.RolloutEnded) -> None:
+        if isinstance(entry, e.RolloutEnded):
+            self.rollouts[entry.rollout].outcome = entry.outcome
+            if entry.outcome is Outcome.CONVERGED:
+                self.converged.append((entry.group, entry.target))
+            return
+        clusters = {name: ClusterNote() for name in entry.clusters}
+        rollout = RolloutNote(entry.group, entry.target, entry.live, clusters, entry.way, entry.kind)
+        self.rollouts[entry.rollout] = rollout
+        if entry.way is not Way.FINALIZE:
+            self.whole_since.pop(entry.group, None)
+
+    def _forget(self, cluster: str) -> None:
+        """Forget a cluster whose name another one has now."""
+        self.taken.pop(cluster, None)
+        for rollout in self.rollouts.values():
+            rollout.clusters.pop(cluster, None)
 
     def _take_wave(self, entry: e.WaveAdmitted | e.WaveFilled | e.WaveSoaked) -> None:
         rollout = self.rollouts[entry.rollout]
@@ -209,19 +256,34 @@ class Book:
         name: str = entry.cluster  # type: ignore[union-attr, assignment]
         note = rollout.clusters.setdefault(name, ClusterNote())
         state, slot = _MOVES.get(type(entry), (None, None))
-        note.state = state or note.state
+        before = note.state
+        note.state = "downgrading" if state == "started" and before == "downgrading" else state or before
         note.slot = note.slot if slot is None else slot
         match entry:
             case e.ClusterLeft():
                 del rollout.clusters[name]
-            case e.ClusterSetAside() | e.ClusterReleased():
+            case e.ClusterSetAside() | e.ClusterReleased() | e.ClusterReturned():
                 note.wave = None
             case e.ClusterStarted():
-                note.started_at = at
+                self._take_start(note, rollout, entry, at)
+            case e.StartAccepted():
+                aim = note.aim or rollout.target
+                if isinstance(aim, KafkaVersion):
+                    self.taken[name] = aim, rollout.group
+            case e.StartWithdrawn() if before == "downgrading":
+                note.state, note.slot = "failed", True
             case e.ClusterFailed():
                 rollout.failed.add(name)
 
+    def _take_start(self, note: ClusterNote, rollout: RolloutNote, entry: e.ClusterStarted, at: datetime) -> None:
+        note.started_at, note.aim = at, entry.target
+        if entry.target == rollout.target:
+            note.came_from = entry.release_from
+        else:
+            note.state = "downgrading"
 
+
+_NO_NEWS = (e.TargetDeclared, e.TargetReached, e.RequestTaken, e.OrderPassed, e.SoakCredited, e.GroupJudged)
 _MOVES: dict[type, tuple[str | None, bool | None]] = {
     e.ClusterStarted: ("started", True),
     e.StartAccepted: ("started", True),
@@ -231,5 +293,42 @@ _MOVES: dict[type, tuple[str | None, bool | None]] = {
     e.SlotFreed: (None, False),
     e.ClusterQuarantined: ("quarantined", None),
     e.ClusterReleased: ("pending", False),
+    e.ClusterReturned: ("pending", False),
 }
 """The state that an entry leads to, and whether its cluster then holds a slot; None = as before."""
+
+
+def way_of(book: Book, start: e.ClusterStarted) -> str:
+    """Return what kind of start it is: ``back``, ``down``, ``finalize``, ``between`` (a level) or ``on``."""
+    rollout = book.rollouts[start.rollout]
+    if start.target != rollout.target:
+        return "back"
+    if isinstance(start.target, KafkaVersion):
+        return "down" if rollout.way is Way.DOWN else "on"
+    return "finalize" if rollout.way is Way.FINALIZE else "between"
+
+
+def declared(scene: Scene, rollout: RolloutNote) -> ClusterGroup:
+    """Return the rollout's group, which starts nothing where it is not declared."""
+    group = scene.group(rollout.group)
+    assert group is not None, f"a start in {rollout.group}, which is not declared"
+    return group
+
+
+def wave_of(group: ClusterGroup, rollout: RolloutNote, number: int | None) -> Wave:
+    """Return the wave's rules as they are declared now."""
+    assert number is not None, rollout
+    name = rollout.waves[number].name
+    return next((wave for wave in group.strategy.waves if wave.name == name), group.strategy.waves[-1])
+
+
+def members_of(book: Book, group: ClusterGroup) -> set[str]:
+    """Return the clusters that the group claims, as they were last seen; worked out once for each scene."""
+    if group.name not in book.members:
+        book.members[group.name] = {name for name, labels in book.labels.items() if claims(group, name, labels)}
+    return book.members[group.name]
+
+
+def is_claimed_twice(book: Book, scene: Scene, name: str) -> bool:
+    """Tell whether more than one group claims the cluster."""
+    return sum(name in members_of(book, group) for group in scene.declaration.groups) > 1

@@ -12,6 +12,7 @@ from controller.model.plan import GroupView, Plan
 from controller.model.verdict import HoldReason
 from tests.simulation.play import Play
 from tests.simulation.promises import PromiseBroken
+from tests.simulation.rules_ways import level_of
 from tests.simulation.trouble import Trouble
 
 CYCLES_TO_REST_MAX = 260
@@ -79,6 +80,8 @@ def come_to_rest(play: Play) -> None:
     for _ in range(CYCLES_TO_REST_MAX):
         play.pass_time()
         play.cycle()
+        if not play.book.in_force and play.rewritten:
+            return  # nothing valid was ever seen of a branch that was written over: a person accepts the new one first
         quiet = quiet + 1 if rests(play.plan) else 0
         if quiet > 4:
             break
@@ -86,27 +89,31 @@ def come_to_rest(play: Play) -> None:
     else:
         raise PromiseBroken(f"ends: no rest after {CYCLES_TO_REST_MAX} calm cycles: {_told(play)}")
     assert play.plan is not None, "a play that rests has a plan"
-    waiting = {view.name for view in play.plan.groups if not is_done(view)}
-    held = {view.name for view in play.plan.groups if waits_for_person(play.plan, view)}
-    ordered = {view.name for view in play.plan.groups if HoldReason.GROUP_ORDER in _reasons(view)}
-    held |= {name for name in ordered if _waits_in_vain(play, play.plan, name)}
+    views = play.plan.groups
+    waiting = {view.context for view in views if not is_done(view)}
+    held = {view.context for view in views if waits_for_person(play.plan, view)}
+    ordered = {view.context for view in views if HoldReason.GROUP_ORDER in _reasons(view)}
+    held |= {view.context for view in views if view.context in ordered and _waits_in_vain(play, play.plan, view)}
+    held |= {view.context for view in views if view.name in held | (ordered if held else set())}
     if waiting - held - ordered or (ordered & waiting and not held):
         raise PromiseBroken(f"ends: {sorted(waiting - held)} wait for nobody: {_told(play)}")
 
 
-def _waits_in_vain(play: Play, plan: Plan, name: str) -> bool:
+def _waits_in_vain(play: Play, plan: Plan, view: GroupView) -> bool:
     """Tell whether a group goes after one that is halted, has no clusters, or declares less: for a person to change."""
-    group = play.declaration.group(name)
-    assert group is not None, name
-    views = {view.name: view for view in plan.groups}
-    others = [other for other in play.declaration.groups if other.name in group.after]
-    return any(
-        views[other.name].of == 0
-        or other.target < group.target
-        or other.halted
-        or play.book.open_stops(other.name, StopKind.HALT)
-        for other in others
-    )
+    group = play.declaration.group(view.name)
+    assert group is not None, view
+    catalog = play.declaration.catalog
+    views = {each.name: each for each in plan.groups}
+    for other in play.declaration.groups:
+        if other.name not in group.after:
+            continue
+        levels = level_of(catalog, other), level_of(catalog, group)
+        less = other.target < group.target or (None not in levels and levels[0] < levels[1])  # type: ignore[operator]
+        halted = other.halted or play.book.open_stops(other.name, StopKind.HALT)
+        if views[other.name].of == 0 or less or halted:
+            return True
+    return False
 
 
 def is_done(view: GroupView) -> bool:
@@ -144,6 +151,9 @@ def _is_over(view: GroupView, plan: Plan) -> bool:
     """Tell whether a group is done, but for clusters that cannot move, and groups that wait for such."""
     if HoldReason.GROUP_ORDER in _reasons(view):
         return any(_reasons(other) & FOR_GOOD for other in plan.groups)
+    if HoldReason.GROUP_NOT_ON_TARGET in _reasons(view):
+        software = [other for other in plan.groups if other.name == view.name and other is not view]
+        return any(_reasons(other) & (FOR_GOOD | {HoldReason.GROUP_ORDER}) for other in software)
     stuck = {hold.cluster for hold in view.holds if hold.reason in FOR_GOOD}
     return is_done(view) or (view.in_flight == 0 and view.done + len(stuck) >= view.of)
 

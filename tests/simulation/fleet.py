@@ -14,6 +14,7 @@ from controller.errors import ApplyInDoubt, ApplyRefused, ObservationError
 from controller.model.observation import Finding, ObservedCluster, Reading, Severity, SourceReading, Unknown
 from controller.model.plan import Start
 from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.repository.catalog import built_in_catalog
 
 BLOCKED = Finding("offline_partitions", Severity.BLOCK, "1 partition has no leader")
 ROLLING = Finding("under_replicated", Severity.WAIT, "1 broker is being rolled")
@@ -41,6 +42,8 @@ class WriteFault(StrEnum):
     """No answer, and it was taken."""
     LATE = "late"
     """No answer, and it is taken later, within the limit that a write has."""
+    TWICE = "twice"
+    """It arrives twice: now, with an answer, and once more within the limit that a write has."""
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class Cluster:
     brokers: list[KafkaVersion]
     wanted: KafkaVersion
     level: MetadataVersion | None
+    """Finalized; None on ZooKeeper, or where it cannot be told."""
     per_broker: timedelta = timedelta(minutes=1)
     generation: int = 1
     asked_with: str | None = None
@@ -69,11 +73,28 @@ class Cluster:
     kafka_id: str | None = None
     owner: str | None = None
     supported: tuple[KafkaVersion, KafkaVersion] | None = None
+    zookeeper: bool = False
+    wanted_level: MetadataVersion | None = None
+    """The level that its resource asks for; None where it asks for none."""
+    raises_itself: bool = False
+    """Where its resource asks for no level, its operator raises it with the release, as Strimzi's does."""
+    level_told: bool = True
+    """Its brokers tell the level."""
+
+    @property
+    def rolled(self) -> bool:
+        """Every broker runs what is asked for."""
+        return all(broker == self.wanted for broker in self.brokers)
 
     @property
     def settled(self) -> bool:
-        """Every broker runs what is asked for."""
-        return all(broker == self.wanted for broker in self.brokers)
+        """Everything is done that is asked for."""
+        return self.rolled and not self._rises
+
+    @property
+    def _rises(self) -> bool:
+        """A higher level is asked for than is finalized; none is ever lowered."""
+        return self.wanted_level is not None and (self.level is None or self.level < self.wanted_level)
 
     @property
     def well(self) -> bool:
@@ -89,17 +110,30 @@ class Cluster:
         self.generation += 1
         self.wanted, self.asked_with, self.moved_at = release, token, now
 
+    def ask_level(self, level: MetadataVersion, now: datetime, token: str | None = None) -> None:
+        """Take the wish to finalize ``level``."""
+        self.generation += 1
+        self.wanted_level, self.asked_with, self.moved_at = level, token, now
+
     def move(self, now: datetime) -> None:
         """Let its operator work until ``now``."""
         if self.moved_at is None or self.operator is not Operator.WORKS:
             self.moved_at = now
             return
-        while not self.settled and self.moved_at + self.per_broker <= now:
+        while not self.rolled and self.moved_at + self.per_broker <= now:
             self.moved_at += self.per_broker
             turn = next(number for number, broker in enumerate(self.brokers) if broker != self.wanted)
-            self.brokers[turn] = self.wanted
+            self._roll(turn)
+        if not self.settled and self.rolled and self.moved_at + self.per_broker <= now:
+            self.level = self.wanted_level
         if self.settled:
             self.moved_at = now
+
+    def _roll(self, turn: int) -> None:
+        self.brokers[turn] = self.wanted
+        served = built_in_catalog().releases[self.wanted].metadata_version
+        if self.rolled and self.raises_itself and self.wanted_level is None and self.level and served:
+            self.level = max(self.level, served)
 
     def read(self, *, full: bool) -> Reading | Unknown:
         """Return what it shows."""
@@ -114,13 +148,15 @@ class Cluster:
             str(self.generation),
             settled=self.settled,
             findings=tuple(findings) if full else (),
-            metadata_version=self.level,
+            metadata_version=self.level if self.level_told else None,
+            wanted_metadata=self.wanted_level,
+            zookeeper=self.zookeeper,
             full=full,
             kafka_id=self.kafka_id,
             held=self.held,
             fleet=self.mark,
             owner=self.owner,
-            refused=f"{self.wanted} is not supported" if refuses else None,
+            refused=f"{self.wanted if not self.rolled else self.wanted_level} is not supported" if refuses else None,
             supported=self.supported,
         )
 
@@ -174,12 +210,16 @@ class Fleet:
         cluster = self.clusters.get(start.cluster)
         if cluster is None or not cluster.listed:
             raise ApplyRefused(f"{start.cluster} is gone")
-        assert isinstance(start.target, KafkaVersion), start
-        if cluster.wanted == start.target and cluster.asked_with == start.token:
+        wanted = cluster.wanted if isinstance(start.target, KafkaVersion) else cluster.wanted_level
+        if wanted == start.target and cluster.asked_with == start.token:
             return
         if start.token != str(cluster.generation):
             raise ApplyRefused(f"{start.cluster} was changed meanwhile: generation {cluster.generation}")
-        cluster.ask(start.target, at, start.token)
+        if isinstance(start.target, KafkaVersion):
+            cluster.ask(start.target, at, start.token)
+            cluster.wanted_level = start.pinned or cluster.wanted_level
+        else:
+            cluster.ask_level(start.target, at, start.token)
         cluster.mark = start.fleet
 
     def write(self, start: Start) -> None:
@@ -195,6 +235,9 @@ class Fleet:
             case WriteFault.UNSEEN:
                 self.take(start, self.now)
                 raise ApplyInDoubt(f"{start.cluster}: no answer")
+            case WriteFault.TWICE:
+                self.take(start, self.now)
+                self.late.append((self.now + self.write_limit, start))
             case WriteFault.LATE:
                 self.late.append((self.now + self.write_limit, start))
                 raise ApplyInDoubt(f"{start.cluster}: no answer")

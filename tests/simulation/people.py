@@ -2,16 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from random import Random
 
 from controller.errors import Problem
-from controller.model.declaration import ClusterGroup, Finalize, Selector
+from controller.model.declaration import Approval, ClusterGroup, Declaration, DomainLimit, Expedite, OnFailure, Selector
 from controller.model.requests import FLEET, Command
-from tests.builders import HOUR, MINUTE, release
-from tests.builders_core import a_freeze, a_hold, a_size, a_window, approval_of
+from controller.model.versions import Target
+from tests.builders import HOUR, MINUTE, place, release
+from tests.builders_core import a_freeze, a_hold, a_size, a_window, catalog
 from tests.simulation.play import Play
+from tests.simulation.rules_ways import level_of as declared_level
 from tests.simulation.scene import claims
-from tests.simulation.world import GROUPS, TARGETS, Written, some_group, some_waves
+from tests.simulation.world import (
+    GROUPS,
+    TARGETS,
+    Written,
+    fitting,
+    level_of,
+    some_gates,
+    some_group,
+    some_metadata,
+    some_waves,
+)
 
 NONSENSE = (Problem("groups/prod.yaml", 3, "spec.kafkaVersion", "'4.three'", "a release such as 4.3.1"),)
 
@@ -46,6 +59,12 @@ class People:
             self._limit,
             self._halt_fleet,
             self._block,
+            self._on_failure,
+            self._metadata,
+            self._gates,
+            self._expedite,
+            self._expedite,
+            self._domains,
         ]
 
     def edit(self) -> None:
@@ -59,6 +78,12 @@ class People:
         changed = self.random.choice(self._edits)(name, self.written.groups[name])
         if changed is not None:
             self.written.groups[name] = changed
+        self.written.commit()
+
+    def revert(self) -> None:
+        """Commit what some earlier valid revision declared, such as the lower target before a bump."""
+        contents = [commit.content for commit in self.play.repository.commits.values()]
+        self.written.take(self.random.choice([each for each in contents if isinstance(each, Declaration)][-6:]))
         self.written.commit()
 
     def commit_nonsense(self) -> None:
@@ -109,24 +134,75 @@ class People:
                 windows=(),
                 acknowledge=group.acknowledge | {stop.number for stop in self.play.book.open_stops(name)},
                 accept_risks=group.accept_risks | {"KIP-896", "KAFKA-20322", "KAFKA-20505"},
-                approvals=tuple(approval_of(wave.name, group.target) for wave in group.strategy.waves),
+                approvals=self._every_approval(group),
+                strategy=replace(group.strategy, deadline=max(group.strategy.deadline, 20 * MINUTE)),
             )
         self.written.freezes.clear()
         self.written.blocked.clear()
         self.written.halted = False
         self.written.commit()
 
+    def _every_approval(self, group: ClusterGroup) -> tuple[Approval, ...]:
+        """Approve every wave for everything that the group is on its way to."""
+        targets = {each.target for each in self.play.book.rollouts.values() if each.outcome is None}
+        levels = {level for level in (level_of(group.target),) if level is not None}
+        return tuple(
+            _approval(wave.name, target)
+            for wave in group.strategy.waves
+            for target in sorted({group.target, *targets, *levels}, key=str)
+        )
+
     def _can_wait_for(self, group: ClusterGroup, name: str) -> bool:
         """Tell whether ``group`` can go after the group ``name`` at all: it has clusters, and declares no less."""
         other = self.written.groups.get(name)
         if other is None or other.target < group.target:
+            return False
+        levels = declared_level(catalog(), other), declared_level(catalog(), group)
+        if None not in levels and levels[0] < levels[1]:  # type: ignore[operator]
             return False
         clusters = self.play.fleet.clusters.values()
         return any(each.listed and claims(other, each.name, each.labels) for each in clusters)
 
     def _bump(self, name: str, group: ClusterGroup) -> ClusterGroup:
         del name
-        return replace(group, target=release(self.random.choice(TARGETS)))
+        target = release(self.random.choice(TARGETS))
+        return replace(group, target=target, metadata_version=fitting(target, group.metadata_version))
+
+    def _on_failure(self, name: str, group: ClusterGroup) -> ClusterGroup:
+        del name
+        return replace(group, strategy=replace(group.strategy, on_failure=self.random.choice(list(OnFailure))))
+
+    def _metadata(self, name: str, group: ClusterGroup) -> ClusterGroup:
+        del name
+        soak = self.random.choice((2, 5, 15)) * MINUTE
+        level = fitting(group.target, some_metadata(self.random))
+        return replace(group, metadata_version=level, finalize_soak=soak)
+
+    def _gates(self, name: str, group: ClusterGroup) -> ClusterGroup:
+        del name
+        return replace(group, gates=() if group.gates else some_gates(self.random))
+
+    def _expedite(self, name: str, group: ClusterGroup) -> None:
+        now, any_time = self.play.clock.now(), self.random.choice((True, False))
+        self.written.expedite = [each for each in self.written.expedite if now < each.until][-2:]
+        self.written.expedite.append(
+            Expedite(
+                group.target,
+                (self.random.choice((name, "*")),),
+                "CVE-2026-111115",
+                "ana",
+                now + self.random.choice((10 * MINUTE, 2 * HOUR)),
+                place(file="fleet.yaml"),
+                self.random.choice((None, MINUTE)),
+                any_time,
+                any_time and self.random.random() < 0.5,
+            )
+        )
+
+    def _domains(self, name: str, group: ClusterGroup) -> None:
+        del name, group
+        self.written.per_domain = self.random.choice(((), (DomainLimit("rack", self.random.choice((1, 2))),)))
+        self.written.never_together = self.random.choice(((), ("pair",)))
 
     def _replan(self, name: str, group: ClusterGroup) -> ClusterGroup:
         del name
@@ -166,7 +242,9 @@ class People:
         del name
         until = self.random.choice((None, self.play.clock.now() + 10 * MINUTE))
         wave = self.random.choice(group.strategy.waves)
-        return replace(group, approvals=(approval_of(wave.name, group.target, until),))
+        level = level_of(group.target)
+        target = level if level is not None and self.random.random() < 0.3 else group.target
+        return replace(group, approvals=(_approval(wave.name, target, until),))
 
     def _accept(self, name: str, group: ClusterGroup) -> ClusterGroup:
         halts = [f"{stop.scope}-{stop.number}" for stop in self.play.book.open_stops() if stop.scope != name]
@@ -183,7 +261,7 @@ class People:
         if group.selector.match_labels == own and self.random.random() < 0.5:
             others = sorted(self.written.groups)
             return replace(group, selector=Selector(match_labels={"group": self.random.choice(others)}))
-        return replace(group, selector=Selector(match_labels=own), metadata_version=Finalize.HOLD)
+        return replace(group, selector=Selector(match_labels=own))
 
     def _chain(self, name: str, group: ClusterGroup) -> ClusterGroup:
         """Go after the groups with smaller names, or after none."""
@@ -218,3 +296,7 @@ class People:
             self.written.blocked.clear()
         else:
             self.written.blocked[group.target] = "breaks our quota plugin"
+
+
+def _approval(wave: str, target: Target, until: datetime | None = None) -> Approval:
+    return Approval(wave, "ana", target, until, place())

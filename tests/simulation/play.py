@@ -5,23 +5,33 @@ The play knows when trouble strikes (``trouble`` decides it) and shows every cyc
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from controller.core.recall import remember
 from controller.errors import LeaseLost, LedgerError, RepositoryError
 from controller.model.declaration import Declaration
-from controller.model.entries import ClusterStarted, Entry, RevisionSeen, RolloutEnded, StartWithdrawn, WaveSoaked
-from controller.model.history import History
+from controller.model.entries import (
+    ClusterStarted,
+    Entry,
+    RevisionSeen,
+    RolloutEnded,
+    RolloutPlanned,
+    StartWithdrawn,
+    Stopped,
+    WaveSoaked,
+)
+from controller.model.history import History, RolloutKind
 from controller.model.observation import ObservedCluster
 from controller.model.outbox import Message, ThreadReply
 from controller.model.plan import Plan, Start
 from controller.model.requests import Command, Request
 from controller.runtime.clock import VirtualClock
 from controller.runtime.cycle import Pace
-from tests.simulation.book import Book
+from tests.simulation.book import Book, way_of
 from tests.simulation.fleet import Fleet, ModelSource
+from tests.simulation.gates import GateAnswer, ModelGates
 from tests.simulation.process import Incident, Process, ProcessDied, SharedLedger
 from tests.simulation.promises import Checkers, PromiseBroken
 from tests.simulation.repository import MemoryRepository
@@ -45,13 +55,25 @@ class Reached:
     transitions: Counter[str] = field(default_factory=Counter)
     """Such as ``started ClusterFailed``."""
     outcomes: Counter[str] = field(default_factory=Counter)
+    ways: Counter[str] = field(default_factory=Counter)
+    """By the way and the kind of the rollouts that were planned, such as ``forward metadata``."""
+    stops: Counter[str] = field(default_factory=Counter)
+    starts: Counter[str] = field(default_factory=Counter)
+    """Such as ``back``, by what the checkers take a start for."""
+
+    @classmethod
+    def of(cls, counts: Mapping[str, Mapping[str, int]]) -> "Reached":
+        """Return what ``counts`` say, by field."""
+        return cls(**{name: Counter(each) for name, each in counts.items()})
+
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """Return the counts by field, as ``of`` takes them."""
+        return {each.name: dict(getattr(self, each.name)) for each in fields(self)}
 
     def add(self, other: "Reached") -> None:
         """Count what ``other`` reached as well."""
-        for one, more in ((self.holds, other.holds), (self.entries, other.entries)):
-            one.update(more)
-        self.transitions.update(other.transitions)
-        self.outcomes.update(other.outcomes)
+        for each in fields(self):
+            getattr(self, each.name).update(getattr(other, each.name))
 
 
 class Runner(Protocol):
@@ -91,6 +113,10 @@ class Play:
         self.plan: Plan | None = None
         """Of the last cycle that came to its end."""
         self.reached = Reached()
+        self.gates = ModelGates(cycle=lambda: self.cycles)
+        self.known: set[str] = set()
+        """Sources that could be read since the process began."""
+        self._said_yes: dict[tuple[str, str], int] = {}
         self.process = self.new_process()
         self._upto = 0
         self.told: list[Message] = []
@@ -99,18 +125,22 @@ class Play:
         """The last message about each topic of each channel."""
         self._keys: set[tuple[str, str]] = set()
         self._scene: tuple[datetime, Declaration | None, bool] | None = None
+        self.slowness = timedelta(0)
+        """How long a slow call takes."""
 
     def restart(self) -> None:
         """Let the process be gone, and start another."""
         self.confirmed_at = None
+        self.known.clear()
         self.process = self.new_process()
 
     def new_process(self) -> Runner:
         """Return a controller that remembers only what is recorded."""
         sources = [ModelSource(name, self.fleet) for name in SOURCES]
         pace = Pace(self.poll, STALE_AFTER, WRITE_LIMIT)
-        process = Process(self.ledger, self.repository, sources, self.clock, pace)
+        process = Process(self.ledger, self.repository, sources, self.clock, pace, gates=self.gates)
         process.on_takeover = self._take_over
+        process.on_slow = lambda: self.pass_time(self.slowness)
         return process
 
     def ask(self, command: Command, scope: str, number: int | None = None, revision: str | None = None) -> None:
@@ -164,6 +194,7 @@ class Play:
 
     def _open_scene(self) -> None:
         self.fleet.read_now.clear()
+        self.gates.answered.clear()
         now = self.clock.now()
         self._scene = (now, *self._judge_revision(now))
 
@@ -198,9 +229,22 @@ class Play:
                 assert isinstance(entry, RevisionSeen), entry
                 self.book.take(entry, now)
             return
-        unreachable = frozenset(SOURCES) - self.fleet.read_now.keys()
+        self.known |= self.fleet.read_now.keys()
+        self._said_yes = {
+            key: self._said_yes.get(key, 0) + 1 for key, each in self.gates.answered.items() if each is GateAnswer.YES
+        }
         scene = Scene(
-            now, declaration, trusted, self._seen(), unreachable, entries, self.poll, plan, self.fleet.clusters
+            now=now,
+            declaration=declaration,
+            trusted=trusted,
+            seen=self._seen(),
+            unreachable=frozenset(SOURCES) - self.fleet.read_now.keys(),
+            entries=entries,
+            poll=self.poll,
+            plan=plan,
+            truth=self.fleet.clusters,
+            known=frozenset(self.known),
+            gates=self._said_yes,
         )
         self._checkers.check(self.book, scene)
         if plan is not None:
@@ -235,9 +279,19 @@ class Play:
         last = said[-1] if said else None
         if not isinstance(last, ClusterStarted) or (last.target, last.token) != (start.target, start.token):
             raise PromiseBroken(f"record-first: {start.cluster} is written, recorded is {last}")
+        cluster = self.fleet.clusters.get(start.cluster)
+        unpinned = cluster is not None and not cluster.zookeeper and cluster.wanted_level is None
+        if unpinned and start.pinned is None and start.kind is RolloutKind.SOFTWARE:
+            raise PromiseBroken(f"finalize-last: {start.cluster} is sent to {start.target} without pinning its level")
 
     def _count(self, book: Book, entry: Entry) -> None:
         self.reached.entries[type(entry).__name__] += 1
+        if isinstance(entry, RolloutPlanned):
+            self.reached.ways[f"{entry.way} {entry.kind}"] += 1
+        if isinstance(entry, Stopped):
+            self.reached.stops[entry.kind] += 1
+        if isinstance(entry, ClusterStarted):
+            self.reached.starts[way_of(book, entry)] += 1
         self.reached.transitions.update(_moves(book, entry))
         if isinstance(entry, RolloutEnded):
             self.reached.outcomes[entry.outcome] += 1

@@ -20,7 +20,8 @@ from controller.model.outbox import Message
 from controller.model.plan import Plan, Start
 from controller.model.requests import Request
 from controller.model.snapshot import Standing
-from controller.ports import Clock, CycleEnd, FleetSource, Repository
+from controller.ports import Clock, CycleEnd, ExternalGates, FleetSource, Repository
+from controller.runtime.asking import NoGates
 from controller.runtime.cycle import Controller, Pace, World
 from controller.runtime.report import Audience
 from tests.simulation.promises import PromiseBroken
@@ -52,6 +53,8 @@ class What(StrEnum):
     """The call raises LedgerError; behind an effect that means that it happened all the same."""
     TAKEN_OVER = "taken over"
     """Another process takes the lease, and runs a cycle of its own."""
+    SLOW = "slow"
+    """The call takes its time: what was decided may be too old afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +226,13 @@ class Process:
         sources: Sequence[FleetSource],
         clock: Clock,
         pace: Pace,
+        *,
+        gates: ExternalGates | None = None,
     ) -> None:
         self.incident: Incident | None = None
         """What will happen to it in its next cycle."""
         self.on_takeover: Callable[[], None] = lambda: None
+        self.on_slow: Callable[[], None] = lambda: None
         self._handle = Handle(ledger, self.cross)
         crossed = [CrossedSource(source, self._cross_write) for source in sources]
         self.controller = Controller(
@@ -238,6 +244,7 @@ class Process:
                 clock,
                 NoMetrics(),
                 AUDIENCES,
+                gates=gates or NoGates(),
             ),
             pace,
         )
@@ -278,5 +285,7 @@ class Process:
                 raise ProcessDied(incident.point)
             case What.LEDGER_FAILS:
                 raise LedgerError(f"disk full {incident.point}")
+            case What.SLOW:
+                self.on_slow()
             case What.TAKEN_OVER:
                 self.on_takeover()

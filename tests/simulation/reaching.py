@@ -7,38 +7,29 @@ from collections.abc import Mapping
 from typing import get_args
 
 from controller.core.transitions import TRANSITIONS
-from controller.model.entries import ClusterStarted, Entry
-from controller.model.history import ClusterState, Outcome
+from controller.model.entries import Entry
+from controller.model.history import ClusterState, Outcome, StopKind, Way
 from controller.model.verdict import HoldReason
 from tests.simulation.play import Reached
 
-HOLDS_TO_COME = frozenset(
-    {
-        HoldReason.WINDOW_TOO_SHORT,
-        HoldReason.GATE_FAILED,
-        HoldReason.GATE_UNANSWERED,
-        HoldReason.NEVER_TOGETHER,
-        HoldReason.BREAKER_OPEN,
-    }
-)
-"""Reasons whose rules are not built yet."""
-MOVES_TO_COME = frozenset(
-    {
-        (ClusterState.FAILED, ClusterStarted),
-        *((state, entry) for state, entry in TRANSITIONS if state is ClusterState.DOWNGRADING),
-    }
-)
-"""Moves of a downgrade, which is not built yet."""
+WAYS = {Way.FORWARD, Way.DOWN, Way.FINALIZE}
+OUT_OF_REACH: frozenset[tuple[ClusterState, type]] = frozenset()
+"""Moves that the table allows and that nothing leads to, each with its reason."""
 
 
 def expected() -> Mapping[str, frozenset[str]]:
     """Return what is to be reached, by its kind."""
-    moves = TRANSITIONS.keys() - MOVES_TO_COME
+    moves = {(state, entry) for state, entry in TRANSITIONS if (state, entry) not in OUT_OF_REACH}
     return {
-        "hold": frozenset(reason.value for reason in HoldReason if reason not in HOLDS_TO_COME),
+        "hold": frozenset(reason.value for reason in HoldReason),
         "entry": frozenset(kind.__name__ for kind in get_args(Entry)),
         "move": frozenset(f"{state} {entry.__name__}" for state, entry in moves),
         "outcome": frozenset(outcome.value for outcome in Outcome),
+        "way": frozenset(
+            {"forward software", "forward metadata", "down software", "finalize metadata"} if set(Way) == WAYS else Way
+        ),
+        "stop": frozenset(kind.value for kind in StopKind),
+        "start": frozenset({"on", "down", "back", "between", "finalize"}),
     }
 
 
@@ -49,6 +40,9 @@ def counted(reached: Reached) -> Mapping[str, Mapping[str, int]]:
         "entry": reached.entries,
         "move": reached.transitions,
         "outcome": reached.outcomes,
+        "way": reached.ways,
+        "stop": reached.stops,
+        "start": reached.starts,
     }
     return {kind: {name: counts[kind][name] for name in sorted(names)} for kind, names in expected().items()}
 
@@ -57,3 +51,10 @@ def table(reached: Reached) -> str:
     """Return the counts as a table for people."""
     lines = [(kind, name, count) for kind, counts in counted(reached).items() for name, count in counts.items()]
     return "\n".join(f"{count:8} {kind:8} {name}" for kind, name, count in lines)
+
+
+def missed(reached: Reached) -> list[str]:
+    """Return what was never reached."""
+    return [
+        f"{kind} {name}" for kind, counts in counted(reached).items() for name, count in counts.items() if not count
+    ]

@@ -10,10 +10,10 @@ from tests.simulation.world import begin
 TROUBLED_CYCLES = 130
 
 
-def run(seed: int) -> Play:
-    """Play one seed to its end and return the play; raises PromiseBroken."""
+def run(seed: int, play: Play | None = None) -> Play:
+    """Play one seed to its end, in a ``play`` that has not begun, and return it; raises PromiseBroken."""
     random = Random(seed)
-    play = Play()
+    play = play or Play()
     written = begin(random, play)
     trouble = Trouble(random, play, written, seed)
     for _ in range(TROUBLED_CYCLES):

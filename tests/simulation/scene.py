@@ -8,6 +8,7 @@ from controller.model.declaration import ClusterGroup, Declaration
 from controller.model.entries import Entry
 from controller.model.observation import ObservedCluster, Reading
 from controller.model.plan import Plan
+from controller.model.versions import MetadataVersion
 from tests.simulation.fleet import Cluster
 
 
@@ -32,6 +33,10 @@ class Scene:
     """None where the cycle did not come to its end."""
     truth: Mapping[str, Cluster] = field(default_factory=dict)
     """Every cluster as it truly is."""
+    known: frozenset[str] = frozenset()
+    """Sources that could be read since the process began."""
+    gates: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By group and outside gate: how often in a row it said yes, up to this scene."""
 
     def group(self, name: str) -> ClusterGroup | None:
         """Return a declared group."""
@@ -58,16 +63,22 @@ def is_sick(reading: Reading | None) -> bool:
     return "block" in kinds or ("wait" in kinds and reading.settled)
 
 
-def runs(reading: Reading | None, release: object) -> bool:
-    """Tell whether every broker was seen to run ``release``."""
-    return reading is not None and reading.release == release and reading.highest == release
+def runs(reading: Reading | None, target: object) -> bool:
+    """Tell whether every broker was seen to run the release, or the level, or a higher one, to be finalized."""
+    if reading is None:
+        return False
+    if isinstance(target, MetadataVersion):
+        level = reading.metadata_version
+        return reading.zookeeper or (level is not None and level.level >= target.level)
+    return reading.release == target and reading.highest == target
 
 
 def claims(group: ClusterGroup, cluster: str, labels: Mapping[str, str]) -> bool:
     """Tell whether a group claims a cluster."""
-    if group.selector.names:
-        return cluster in group.selector.names or cluster.rsplit("/", 1)[-1] in group.selector.names
-    return all(labels.get(key) == value for key, value in group.selector.match_labels.items())
+    names = group.selector.names
+    if names:
+        return cluster in names or cluster.rsplit("/", 1)[-1] in names
+    return group.selector.match_labels.items() <= labels.items()
 
 
 def is_held(group: ClusterGroup, cluster: str, now: datetime) -> bool:

@@ -16,9 +16,10 @@ from tests.simulation.fleet import Cluster, Operator, WriteFault
 from tests.simulation.people import People
 from tests.simulation.play import SOURCES, Play
 from tests.simulation.process import Incident, Point, What
-from tests.simulation.world import CLUSTERS_MAX, OLDER, Written, some_cluster
+from tests.simulation.world import CLUSTERS_MAX, OLDER, OLDEST, Written, can_run, level_of, some_cluster
 
-WRITE_FAULTS = (WriteFault.REFUSED, WriteFault.LOST, WriteFault.UNSEEN, WriteFault.LATE)
+WRITE_FAULTS = tuple(WriteFault)
+GATE_WEIGHTS = ((1, 0, 0), (6, 2, 1), (1, 2, 2))
 
 
 class Trouble:
@@ -32,12 +33,18 @@ class Trouble:
         self.seed = seed
         self.write_trouble = random.choice((0.0, 0.1, 0.4))
         play.fleet.write_fault = self._write_fault
+        play.gates.seed, play.gates.weights = seed, random.choice(GATE_WEIGHTS)
         self._weighted: list[tuple[int, Callable[[], None]]] = [
             (10, self.people.acknowledge),
             (6, self.people.edit),
             (2, self.people.command),
             (3, self.people.go_on),
             (3, self.people.mend_head),
+            (2, self.people.revert),
+            (2, self.others_finalize),
+            (1, self.hide_level),
+            (2, self.change_gates),
+            (1, self.vanish_group),
             (6, self.sicken),
             (8, self.heal),
             (5, self.change_operator),
@@ -53,6 +60,7 @@ class Trouble:
             (1, self.annotate),
             (1, self.own),
             (1, self.show_twice),
+            (2, self.replace_cluster),
             (2, self.cut_remote),
             (6, self.mend_remote),
             (1, self.rewrite),
@@ -118,6 +126,31 @@ class Trouble:
             if cluster.name.startswith(source) or self.random.random() < 0.5:
                 cluster.listed = False
 
+    def vanish_group(self) -> None:
+        """Let every cluster of a group not be listed."""
+        group = self._some().labels["group"]
+        for cluster in self.play.fleet.clusters.values():
+            cluster.listed = cluster.listed and cluster.labels["group"] != group
+
+    def change_gates(self) -> None:
+        """Let outside gates answer otherwise."""
+        self.play.gates.weights = self.random.choice(GATE_WEIGHTS)
+
+    def others_finalize(self) -> None:
+        """Let somebody else raise a cluster's level, by its resource or past it."""
+        cluster = self._some()
+        served = level_of(min(cluster.brokers))
+        if cluster.level is None or served is None or not cluster.rolled or served <= cluster.level:
+            return
+        if self.random.random() < 0.5:
+            cluster.level = served
+        else:
+            cluster.ask_level(served, self.play.fleet.now)
+
+    def hide_level(self) -> None:
+        """Let nobody tell a cluster's level."""
+        self._some().level_told = False
+
     def come_back(self) -> None:
         """Let every cluster be listed."""
         for cluster in self.play.fleet.clusters.values():
@@ -131,12 +164,15 @@ class Trouble:
             self._some().labels.update(labels)
         else:
             name = f"new-{len(self.play.fleet.clusters)}"
-            self.play.fleet.add(some_cluster(self.random, name, labels))
+            releases = self.random.choice((OLDER, OLDER, OLDEST))
+            self.play.fleet.add(some_cluster(self.random, name, labels, releases))
 
     def others_change(self) -> None:
         """Let somebody else ask a cluster for a release."""
         wanted = release(self.random.choice((*OLDER, "4.3.1")))
-        self._some().ask(wanted, self.play.fleet.now)
+        cluster = self._some()
+        if can_run(wanted, cluster.level):
+            cluster.ask(wanted, self.play.fleet.now)
 
     def others_help(self) -> None:
         """Let somebody ask for the very release for which our own start was not taken."""
@@ -144,7 +180,9 @@ class Trouble:
             tried = [name for name, note in rollout.clusters.items() if note.state == "pending" and note.started_at]
             for name in tried:
                 cluster = self.play.fleet.clusters.get(name)
-                if cluster is not None and isinstance(rollout.target, KafkaVersion) and rollout.outcome is None:
+                if cluster is None or not isinstance(rollout.target, KafkaVersion) or rollout.outcome is not None:
+                    continue
+                if can_run(rollout.target, cluster.level):
                     cluster.ask(rollout.target, self.play.fleet.now)
 
     def annotate(self) -> None:
@@ -164,6 +202,16 @@ class Trouble:
         """Let one of two clusters show the id of the other."""
         cluster, other = self._some(), self._some()
         cluster.kafka_id = other.kafka_id = "kafka-1"
+
+    def replace_cluster(self) -> None:
+        """Let another cluster have the name of one, as Kafka's own id shows."""
+        cluster = self._some()
+        cluster.kafka_id = f"kafka-{self.random.randrange(2, 99)}"
+        if self.random.random() < 0.5:
+            old = release(self.random.choice(OLDER))
+            cluster.brokers, cluster.wanted, cluster.wanted_level = [old] * 2, old, None
+            cluster.level, cluster.zookeeper = level_of(old), False
+            cluster.generation += 1
 
     def cut_remote(self) -> None:
         """Let the remote be out of reach."""
@@ -194,8 +242,9 @@ class Trouble:
         point = self.random.choice(list(Point))
         what = What.DIES
         if point not in (Point.BEFORE_WRITE, Point.AFTER_WRITE):
-            what = self.random.choice((What.DIES, What.DIES, What.LEDGER_FAILS))
-        if point is Point.AFTER_PLAN_RECORD and self.random.random() < 0.4:
+            what = self.random.choice((What.DIES, What.DIES, What.LEDGER_FAILS, What.SLOW))
+            self.play.slowness = self.random.choice((MINUTE, 4 * MINUTE))
+        if point in (Point.BEFORE_PLAN_RECORD, Point.AFTER_PLAN_RECORD) and self.random.random() < 0.4:
             what = What.TAKEN_OVER
         self.play.process.incident = Incident(point, what, self.random.choice((0, 0, 1, 2)))
 
@@ -206,6 +255,7 @@ class Trouble:
     def calm(self) -> None:
         """End every fault that is not a person's to lift; what people did stays done."""
         self.write_trouble = 0.0
+        self.play.gates.weights = GATE_WEIGHTS[0]
         self.find_sources()
         self.come_back()
         self.heal()
@@ -237,5 +287,5 @@ class Trouble:
 def heal(cluster: Cluster) -> None:
     """Let a cluster be well, seen, and served by a working operator."""
     cluster.sick = False
-    cluster.seen = True
+    cluster.seen = cluster.level_told = True
     cluster.operator = Operator.WORKS

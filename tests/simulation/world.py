@@ -5,9 +5,22 @@ from dataclasses import replace
 from random import Random
 
 from controller.model.calendar import Freeze
-from controller.model.declaration import ClusterGroup, Declaration, Limits, Selector, Wave
+from controller.model.declaration import (
+    ClusterGroup,
+    Declaration,
+    DomainLimit,
+    Expedite,
+    ExternalGate,
+    Finalize,
+    Limits,
+    OnFailure,
+    PrometheusGate,
+    Selector,
+    Wave,
+    WebhookGate,
+)
 from controller.model.versions import KafkaVersion, MetadataVersion
-from tests.builders import MINUTE, release
+from tests.builders import MINUTE, place, release
 from tests.builders_core import FLEET_NAME, a_group, a_strategy, a_wave, a_window, catalog
 from tests.simulation.fleet import Cluster
 from tests.simulation.play import SOURCES, Play
@@ -16,7 +29,9 @@ GROUPS = ("dev", "prod", "stage")
 CLUSTERS_MAX = 30
 OLDER = ("4.1.2", "4.1.2", "4.1.2", "4.2.1", "4.1.1", "4.0.1")
 RARE = ("3.9.1", "3.2.3", "4.4.0", "4.3.2")
-TARGETS = ("4.3.1", "4.3.1", "4.3.1", "4.3.2", "4.2.1", "4.2.0", "4.1.2")
+OLDEST = ("3.0.2", "3.1.2", "3.2.3", "3.3.2", "3.4.1", "3.5.2", "3.6.2", "3.7.2", "3.8.1", "3.9.2")
+TARGETS = ("4.3.1", "4.3.1", "4.3.1", "4.3.2", "4.2.1", "4.2.0", "4.1.2", "3.9.2")
+RACKS = ("a", "b", "c")
 SIZES = ("1", "1", "2", "30%", "50%")
 SOAKS = (2 * MINUTE, 3 * MINUTE, 5 * MINUTE)
 
@@ -33,6 +48,10 @@ class Written:
         self.limit = random.choice((2, 4, 10))
         self.unavailable = random.choice((5, 30, 100))
         self.blocked: dict[KafkaVersion, str] = {}
+        self.expedite: list[Expedite] = []
+        domain = DomainLimit("rack", random.choice((1, 2, 3)))
+        self.per_domain: tuple[DomainLimit, ...] = (domain,) if random.random() < 0.4 else ()
+        self.never_together: tuple[str, ...] = ("pair",) if random.random() < 0.4 else ()
 
     @property
     def declaration(self) -> Declaration:
@@ -46,10 +65,20 @@ class Written:
             (),
             tuple(declared[name] for name in sorted(declared)),
             replace(catalog(), blocked=dict(self.blocked)),
-            Limits(self.limit, unavailable_percent=self.unavailable),
+            Limits(self.limit, self.per_domain, self.never_together, self.unavailable),
             tuple(self.freezes),
             self.halted,
+            expedite=tuple(self.expedite),
         )
+
+    def take(self, declaration: Declaration) -> None:
+        """Write what ``declaration`` says, as a revert does."""
+        self.groups = {group.name: group for group in declaration.groups}
+        self.freezes, self.halted = list(declaration.freezes), declaration.halted
+        self.blocked, self.expedite = dict(declaration.catalog.blocked), list(declaration.expedite)
+        limits = declaration.limits
+        self.limit, self.unavailable = limits.clusters_in_flight, limits.unavailable_percent
+        self.per_domain, self.never_together = limits.per_domain, limits.never_together
 
     def commit(self) -> str:
         """Put it on the branch."""
@@ -70,22 +99,52 @@ def some_waves(random: Random) -> tuple[Wave, ...]:
 
 
 def _wave(random: Random, name: str, size: str) -> Wave:
-    return a_wave(name, size, random.choice(SOAKS), most=random.choice((1, 2, 5)))
+    wave = a_wave(name, size, random.choice(SOAKS), most=random.choice((1, 2, 5)))
+    return replace(wave, select={"rack": random.choice(RACKS)}) if random.random() < 0.2 else wave
+
+
+def some_gates(random: Random) -> tuple[ExternalGate, ...]:
+    """None, or one or both of the two kinds."""
+    prometheus = PrometheusGate("p99", "p99", 0.25, None, random.choice((1, 2, 3)), place())
+    webhook = WebhookGate("calendar", "https://calendar.example", place())
+    return random.choice(((), (), (), (prometheus,), (webhook,), (prometheus, webhook)))
+
+
+def some_metadata(random: Random) -> Finalize | MetadataVersion:
+    """What is declared of the level: mostly that it follows its release."""
+    levels = catalog().metadata_versions
+    level = levels[random.choice(("3.3-IV3", "3.9-IV0", "4.1-IV1"))]
+    return random.choice((Finalize.AUTO, Finalize.AUTO, Finalize.AUTO, Finalize.HOLD, level))
 
 
 def some_group(random: Random, name: str) -> ClusterGroup:
     """A group by its label, mostly on its way to the same release as the others."""
-    return a_group(
+    group = a_group(
         name,
         random.choice(TARGETS[:3] if random.random() < 0.8 else TARGETS),
-        strategy=a_strategy(
-            waves=some_waves(random),
-            budget=random.choice(("0", "1", "2", "20%")),
-            deadline=random.choice((8, 12, 20)) * MINUTE,
+        strategy=replace(
+            a_strategy(
+                waves=some_waves(random),
+                budget=random.choice(("0", "1", "2", "20%")),
+                deadline=random.choice((8, 12, 20)) * MINUTE,
+            ),
+            on_failure=random.choice(list(OnFailure)),
         ),
         samples=random.choice((1, 2, 3)),
         accept_risks=frozenset({"KIP-896"} if random.random() < 0.5 else ()),
     )
+    return replace(
+        group,
+        metadata_version=fitting(group.target, some_metadata(random)),
+        finalize_soak=random.choice((2, 5, 15)) * MINUTE,
+        gates=some_gates(random),
+    )
+
+
+def fitting(target: KafkaVersion, level: Finalize | MetadataVersion) -> Finalize | MetadataVersion:
+    """Return ``level``, or none where the target does not serve it: no revision that says so is valid."""
+    served = level_of(target)
+    return Finalize.AUTO if isinstance(level, MetadataVersion) and (served is None or served < level) else level
 
 
 def level_of(version: KafkaVersion) -> MetadataVersion | None:
@@ -93,17 +152,42 @@ def level_of(version: KafkaVersion) -> MetadataVersion | None:
     return catalog().releases[version].metadata_version
 
 
+def can_run(version: KafkaVersion, level: MetadataVersion | None) -> bool:
+    """Tell whether brokers of a release start at all on this level; None = on ZooKeeper."""
+    served = level_of(version)
+    if level is None:
+        return version.major < 4
+    return served is not None and level <= served and (version.major < 4 or level >= catalog().metadata_floor_for_4x)
+
+
 def some_cluster(random: Random, name: str, labels: Mapping[str, str], releases: Sequence[str] = OLDER) -> Cluster:
     """A cluster in good order."""
     version = release(random.choice(RARE if random.random() < 0.07 else releases))
+    racks = {"rack": random.choice(RACKS)} if random.random() < 0.8 else {}
+    pair = {"pair": random.choice("xyz")} if random.random() < 0.3 else {}
+    zookeeper = version.major < 4 and random.random() < 0.1
     return Cluster(
         f"{random.choice(SOURCES)}/{name}",
-        dict(labels),
+        {**racks, **pair, **labels},
         [version] * random.choice((1, 2, 3)),
         version,
-        level_of(version),
+        None if zookeeper else _some_level(random, version),
+        zookeeper=zookeeper,
+        kafka_id=f"id of {name}" if random.random() < 0.5 else None,
+        raises_itself=random.random() < 0.7,
         per_broker=random.choice((1, 1, 2)) * MINUTE,
     )
+
+
+def _some_level(random: Random, version: KafkaVersion) -> MetadataVersion | None:
+    """The level of a cluster formatted by its release, or one that it was left with when it came from an older one."""
+    served = level_of(version)
+    if served is None or random.random() < 0.7:
+        return served
+    floor = catalog().metadata_floor_for_4x
+    lower = [each for each in catalog().metadata_versions.values() if each < served]
+    legal = [each for each in lower if version.major < 4 or each >= floor]
+    return random.choice(legal[-4:] or [served])
 
 
 def begin(random: Random, play: Play) -> Written:
@@ -112,8 +196,9 @@ def begin(random: Random, play: Play) -> Written:
     names = random.sample(GROUPS, random.choice((1, 2, 2, 3)))
     for name in names:
         written.groups[name] = some_group(random, name)
+        releases = OLDEST if random.random() < 0.2 else OLDER
         for number in range(random.choice((0, 1, 3, 5, 8, 10))):
-            play.fleet.add(some_cluster(random, f"{name}-{number}", {"group": name}))
+            play.fleet.add(some_cluster(random, f"{name}-{number}", {"group": name}, releases))
     if len(names) > 1 and random.random() < 0.4:
         first, second = sorted(names)[:2]
         written.groups[second] = replace(written.groups[second], after=(first,))

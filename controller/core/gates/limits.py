@@ -4,7 +4,7 @@ What was started counts until it was seen converged; what failed counts until it
 person acknowledged it; what cannot be seen keeps its slot.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from controller.model.durations import counted
 from controller.model.verdict import PASS, Hold, HoldReason, Verdict
@@ -26,8 +26,16 @@ def free_slots(*, fleet: int, fleet_max: int, group: int, wave_max: int) -> int:
     return max(min(fleet_max - fleet, wave_max - group), 0)
 
 
-def domains(counts: Iterable[tuple[str, str, int, int]]) -> Verdict:
-    """Hold where a domain of the cluster is full; ``counts``: label, value, clusters in flight, and their limit."""
+def domains(counts: Iterable[tuple[str, str, int, int]], unplaced: Sequence[str] = ()) -> Verdict:
+    """Hold where a domain of the cluster is full; ``counts``: label, value, clusters in flight, and their limit.
+
+    ``unplaced`` are in flight or soaking and not listed now: each of them may share a domain, or never go together.
+    """
+    if unplaced:
+        return Hold(
+            HoldReason.NOT_OBSERVED,
+            f"{unplaced[0]} is in flight or soaking and is not listed now, so nobody knows which labels both have",
+        )
     for label, value, count, limit in counts:
         if count >= limit:
             return Hold(

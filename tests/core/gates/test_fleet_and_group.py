@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from controller.core.gates.breaker import breaker
 from controller.core.gates.freeze import freeze
 from controller.core.gates.halt import fleet_halt, group_halt
 from controller.core.gates.order import Predecessor, order
 from controller.core.gates.release import release
 from controller.core.gates.revision import revision
 from controller.core.gates.suspect import suspect
-from controller.core.gates.window import window
+from controller.core.gates.window import room, window
 from controller.errors import Problem
 from controller.model.verdict import PASS, HoldReason
 from tests import builders as b
@@ -214,3 +215,55 @@ def test_a_stale_head_tells_its_age() -> None:
 
     assert "12m ago" in hold.detail
     assert "limit is 10m" in hold.detail
+
+
+@pytest.mark.parametrize(
+    ("unavailable", "claimed", "percent", "passes"),
+    [
+        (5, 100, 5, True),
+        (6, 100, 5, False),
+        (5, 99, 5, False),
+        (1, 1, 5, True),
+        (1, 3, 0, True),
+        (2, 3, 0, False),
+        (0, 0, 0, True),
+        (2, 2, 100, True),
+    ],
+)
+def test_the_breaker_opens_past_its_percentage_and_past_one_cluster(
+    unavailable: int, claimed: int, percent: int, *, passes: bool
+) -> None:
+    """
+    Exactly the percentage is allowed, and one cluster always.
+    """
+    verdict = breaker(tuple(f"p-{number}" for number in range(unavailable)), claimed, percent)
+
+    assert passes == (verdict == PASS)
+    if not passes:
+        assert (HoldReason.BREAKER_OPEN, None) == (held_for(verdict).reason, held_for(verdict).recheck_at)
+
+
+def test_the_breaker_names_five_clusters_and_counts_the_rest() -> None:
+    """
+    The sentence stays short, and leaves none out in silence.
+    """
+    names = tuple(f"p-{number}" for number in range(7))
+
+    assert held_for(breaker(names, 7, 5)).detail.endswith("p-4 (+2 more)")
+    assert held_for(breaker(names[:5], 7, 5)).detail.endswith("p-3, p-4")
+
+
+@pytest.mark.parametrize(
+    ("closes_at", "passes"), [(NOON + HOUR, True), (NOON + HOUR + MOMENT, True), (NOON + HOUR - MOMENT, False)]
+)
+def test_an_upgrade_must_be_done_by_the_moment_its_window_closes(closes_at: datetime, *, passes: bool) -> None:
+    """
+    Exactly as long as it takes is long enough; else the next look is when a window opens again.
+    """
+    verdict = room(closes_at, NOON + 24 * HOUR, HOUR, NOON)
+
+    assert passes == (verdict == PASS)
+    if not passes:
+        hold = held_for(verdict)
+        assert (HoldReason.WINDOW_TOO_SHORT, NOON + 24 * HOUR) == (hold.reason, hold.recheck_at)
+    assert PASS == room(None, None, 1000 * HOUR, NOON)

@@ -6,11 +6,15 @@ from datetime import datetime, timedelta
 import pytest
 
 from controller.core.gates.approval import approval
-from controller.core.gates.limits import free_slots, limits
+from controller.core.gates.external import external
+from controller.core.gates.limits import domains, free_slots, limits
 from controller.core.gates.soak import PreviousWave, soak
+from controller.core.gates.together import together
+from controller.core.gates.whole import whole
+from controller.model.observation import GateReading
 from controller.model.verdict import PASS, HoldReason
 from tests.builders import HOUR, LEVEL_43, MOMENT, NOON, release
-from tests.builders_core import a_wave, an_approval, held_for
+from tests.builders_core import a_gate, a_wave, an_approval, held_for
 
 TARGET = release("4.3.1")
 
@@ -134,3 +138,102 @@ def test_the_soak_tells_what_is_left_in_words() -> None:
     hold = held_for(soak(a_previous_wave(soaked=timedelta(minutes=12)), 0, NOON))
 
     assert "has soaked 12m of 1h" in hold.detail
+
+
+def test_a_paused_soak_names_no_time() -> None:
+    """
+    Nobody knows when the whole wave is seen healthy again.
+    """
+    hold = held_for(soak(a_previous_wave(is_paused=True), 0, NOON))
+
+    assert (HoldReason.SOAKING, None) == (hold.reason, hold.recheck_at)
+
+
+@pytest.mark.parametrize(("count", "passes"), [(0, True), (1, True), (2, False), (3, False)])
+def test_a_domain_is_full_exactly_at_its_limit(count: int, *, passes: bool) -> None:
+    """
+    The slot before its limit is free; a cluster without such a label is asked for none.
+    """
+    verdict = domains([("region", "eu", count, 2)])
+
+    assert passes == (verdict == PASS)
+    if not passes:
+        assert HoldReason.LIMIT_REACHED == held_for(verdict).reason
+    assert PASS == domains([])
+
+
+def test_every_domain_of_a_cluster_must_have_room() -> None:
+    """
+    The one that is full holds, wherever it stands in the list.
+    """
+    assert PASS == domains([("region", "eu", 1, 2), ("rack", "r1", 0, 1)])
+    assert "rack r1" in held_for(domains([("region", "eu", 1, 2), ("rack", "r1", 1, 1)])).detail
+    assert "region eu" in held_for(domains([("region", "eu", 2, 2), ("rack", "r1", 0, 1)])).detail
+
+
+def test_a_cluster_waits_for_one_of_which_nobody_knows_the_labels() -> None:
+    """
+    What is in flight and not listed now may share any domain.
+    """
+    hold = held_for(domains([("region", "eu", 0, 9)], ["p-7"]))
+
+    assert HoldReason.NOT_OBSERVED == hold.reason
+    assert hold.detail.startswith("p-7 is in flight or soaking and is not listed now")
+
+
+def test_a_cluster_waits_for_the_one_that_stands_in_for_it() -> None:
+    """
+    With nobody of its set in flight or soaking the gate passes.
+    """
+    hold = held_for(together([("dr-pair", "orders", "orders-us")]))
+
+    assert (HoldReason.NEVER_TOGETHER, None) == (hold.reason, hold.recheck_at)
+    assert PASS == together([])
+
+
+@pytest.mark.parametrize(("begins_at", "passes"), [(NOON + MOMENT, False), (NOON, True), (NOON - MOMENT, True)])
+def test_a_level_is_finalized_exactly_when_its_soak_is_over(begins_at: datetime, *, passes: bool) -> None:
+    """
+    Half-open: held one microsecond before, and the next look is that very moment.
+    """
+    verdict = whole([], begins_at, NOON)
+
+    assert passes == (verdict == PASS)
+    if not passes:
+        assert (HoldReason.SOAKING, begins_at) == (held_for(verdict).reason, held_for(verdict).recheck_at)
+
+
+def test_a_group_that_is_not_whole_is_not_finalized_however_long_it_soaked() -> None:
+    """
+    Anybody missing holds, without a time; five are named and the rest is counted.
+    """
+    hold = held_for(whole(["p-1 is below it"], NOON - HOUR, NOON))
+
+    assert (HoldReason.GROUP_NOT_ON_TARGET, None) == (hold.reason, hold.recheck_at)
+    assert "more" not in held_for(whole(["p is below it"] * 5, NOON - HOUR, NOON)).detail
+    assert HoldReason.GROUP_NOT_ON_TARGET == held_for(whole([], None, NOON)).reason
+
+
+YES, NO, NONE = GateReading(passed=True, detail="0.1"), GateReading(passed=False, detail="0.9"), GateReading(None, "no")
+
+
+@pytest.mark.parametrize(
+    ("reading", "passed", "reason"),
+    [
+        (None, 9, HoldReason.GATE_UNANSWERED),
+        (NONE, 9, HoldReason.GATE_UNANSWERED),
+        (NO, 9, HoldReason.GATE_FAILED),
+        (YES, 1, HoldReason.GATE_UNANSWERED),
+        (YES, 2, None),
+        (YES, 3, None),
+    ],
+)
+def test_an_outside_gate_passes_only_with_its_last_sample(
+    reading: GateReading | None, passed: int, reason: HoldReason | None
+) -> None:
+    """
+    Not asked, no answer, a no, and a yes too few each hold; an error is never a yes.
+    """
+    verdict = external(a_gate(samples=2), reading, passed)
+
+    assert reason == (None if verdict == PASS else held_for(verdict).reason)
