@@ -91,7 +91,8 @@ def _resting(draft: Draft, judgement: Judgement) -> str:
         return f"ended with {len(stopped)} quarantined: {_names(stopped)}"
     if state is StatusState.SUCCESS:
         soaked = rollout is not None and rollout.outcome is Outcome.CONVERGED and rollout.clusters
-        return f"all {counted(drift.of)} {'converged and soaked' if soaked else 'on target'}"
+        everybody = "its one cluster" if drift.of == 1 else f"all {counted(drift.of)}"
+        return f"{everybody} {'converged and soaked' if soaked else 'on target'}"
     rest = f"{drift.on_target} of {counted(drift.of)} on target"
     unread = f"; not read since this process started: {', '.join(draft.unlisted)}" if draft.unlisted else ""
     return rest + (f"; {_hold(holds[0], draft)}" if holds else f", {len(drift.unknown)} unknown{unread}")

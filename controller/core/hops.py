@@ -137,8 +137,8 @@ def illegal_hop(position: Position, target: KafkaVersion, catalog: Catalog) -> s
         return f"it runs {position.release}, and {target} is not above that"
     if position.zookeeper and not release.zookeeper:
         return (
-            f"it runs on ZooKeeper and {target} is KRaft only: a person must migrate it to KRaft on 3.9, "
-            "there is no other way"
+            f"it runs on ZooKeeper and {target} is KRaft only: a person must take it to 3.9 and migrate it to KRaft "
+            "there, there is no other way"
         )
     return _illegal_line(position, release) or _illegal_level(position, release, catalog)
 
@@ -161,8 +161,15 @@ def _illegal_line(position: Position, release: Release) -> str | None:
 def _illegal_level(position: Position, release: Release, catalog: Catalog) -> str | None:
     target, floor = release.version, catalog.metadata_floor_for_4x
     too_high = _not_served(position, release)
-    if too_high is not None or target.major < 4 or position.zookeeper:
+    if too_high is not None or position.zookeeper:
         return too_high
+    if target.major < 4:
+        untold = position.level is None and position.release.line != target.line
+        return (
+            f"its metadata.version could not be read, so it cannot be kept while it goes to {target}"
+            if untold
+            else None
+        )
     if position.level is None:
         return f"its metadata.version could not be read, and {target} needs at least {floor}"
     if position.level < floor:

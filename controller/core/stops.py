@@ -6,6 +6,7 @@ are numbered under their group, and the number is what a person acknowledges, in
 
 from controller.core.draft import Draft
 from controller.model.declaration import ClusterGroup, Size
+from controller.model.durations import counted
 from controller.model.entries import ClusterQuarantined, ClusterReleased, RequestTaken, StopAcknowledged, Stopped
 from controller.model.history import ClusterState, RolloutRecord, Stop, StopKind
 from controller.model.requests import FLEET, Command, Request
@@ -120,7 +121,7 @@ def _halt(draft: Draft, rollout: RolloutRecord, failing: list[str], allowed: int
     wave = max((number for name in failing if (number := rollout.clusters[name].wave) is not None), default=None)
     first = any(rollout.clusters[name].wave == 1 for name in failing)
     rule = "any failure in the first wave halts" if first else f"the budget is {allowed}"
-    detail = f"{len(rollout.failed)} of {len(rollout.clusters)} clusters failed, {rule}: {causes}{more}"
+    detail = f"{len(rollout.failed)} of {counted(len(rollout.clusters))} failed, {rule}: {causes}{more}"
     number = draft.next_number(rollout.group)
     draft.add(
         Stopped(

@@ -34,6 +34,7 @@ def may_hop(reading: Reading, target: KafkaVersion) -> bool:
             reading.release.line in (*reached, target.line),
             level <= served,
             target.major < 4 or reading.zookeeper or level >= floor,
+            reading.zookeeper or level >= 0 or reading.release.line == target.line,
         )
     )
 

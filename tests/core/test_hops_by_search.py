@@ -68,6 +68,8 @@ def may_go(spot: Spot, to: KafkaVersion, known: Catalog) -> bool:
         return False
     if spot.level > highest_served:
         return False
+    if not spot.zookeeper and not same_line and spot.level == 0:
+        return False  # nobody knows what it has, so nobody can see to it that it stays
     return to.major < 4 or spot.level >= FLOOR.level
 
 
@@ -274,8 +276,8 @@ def test_of_ways_of_one_length_that_over_the_newest_line_is_taken() -> None:
             "4.3.1",
             True,
             (
-                "it runs on ZooKeeper and 4.3.1 is KRaft only: a person must migrate it to KRaft on 3.9, "
-                "there is no other way"
+                "it runs on ZooKeeper and 4.3.1 is KRaft only: a person must take it to 3.9 and migrate it to KRaft "
+                "there, there is no other way"
             ),
         ),
         (

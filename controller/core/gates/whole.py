@@ -14,7 +14,7 @@ def whole(missing: Sequence[str], begins_at: datetime | None, now: datetime) -> 
     if missing:
         more = f" (+{len(missing) - _SHOWN} more)" if len(missing) > _SHOWN else ""
         shown = "; ".join(missing[:_SHOWN])
-        return Hold(HoldReason.GROUP_NOT_ON_TARGET, f"the whole group is not on its release: {shown}{more}")
+        return Hold(HoldReason.GROUP_NOT_ON_TARGET, f"not the whole group is well on its release: {shown}{more}")
     if begins_at is None:
         return Hold(HoldReason.GROUP_NOT_ON_TARGET, "the whole group was not yet seen healthy on its release")
     if now < begins_at:

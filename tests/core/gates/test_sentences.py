@@ -192,7 +192,7 @@ SENTENCES: list[tuple[Verdict, HoldReason, str]] = [
         whole([f"p-{number} is below it" for number in range(1, 8)], None, NOON),
         HoldReason.GROUP_NOT_ON_TARGET,
         (
-            "the whole group is not on its release: p-1 is below it; p-2 is below it; p-3 is below it; "
+            "not the whole group is well on its release: p-1 is below it; p-2 is below it; p-3 is below it; "
             "p-4 is below it; p-5 is below it (+2 more)"
         ),
     ),
