@@ -25,7 +25,7 @@ first time in changed files. An idle cycle runs one `git` and touches no file of
 The rollouts are played by [`wavefleet simulate`](simulate.md), which works out the lower bound apart from the planner.
 Their clusters have three to seven brokers, four minutes each and two to settle, and three samples; a group has waves of
 1 (soak 24 h), 10 % (4 h) and the rest (4 h). Where there are many groups, each stands in a chain by `after`, and
-starts on four weekdays by day or on five by night. The other policies play the same clusters, waves, slots, soaks,
+starts on weekdays, by day or by night. The other policies play the same clusters, waves, slots, soaks,
 samples, windows and chains, one new wave a cycle:
 
 - *batch barrier*: the next batch, as large as the slots of its wave, starts when the whole batch is done. It soaks once

@@ -58,13 +58,13 @@ Policy = Callable[[Underway, datetime], int]
 """Returns how many more clusters of a wave may be in flight at a moment."""
 
 
-def batch_barrier(wave: Underway, now: datetime) -> int:
+def whole_waves(wave: Underway, now: datetime) -> int:
     """Return what is left of the present batch, or a whole one where the last is done."""
     del now
-    of_batch = wave.started % wave.slots
-    if of_batch == 0 and wave.flying:
+    of_wave = wave.started % wave.slots
+    if of_wave == 0 and wave.flying:
         return 0
-    return wave.slots - of_batch
+    return wave.slots - of_wave
 
 
 def sliding_window(wave: Underway, now: datetime) -> int:

@@ -9,11 +9,11 @@ from controller.model.inventory import SimulatedCluster
 from controller.simulate.stage import Scenario
 from tests.bench.policies import (
     Policy,
-    batch_barrier,
     lengths_under,
     planned_waves,
     refilled_slots,
     sliding_window,
+    whole_waves,
 )
 from tests.builders import DAY, HOUR, MINUTE, a_simulated_cluster
 from tests.builders_core import SOURCE, a_group, a_strategy, a_wave, a_window
@@ -24,13 +24,13 @@ ROLL = 14 * MINUTE
 """Three brokers, and to settle; with one sample it is seen in that minute."""
 
 
-def test_a_batch_waits_for_its_slowest_cluster() -> None:
+def test_a_wave_waits_for_its_slowest_cluster() -> None:
     """
     With two slots, a quick and a slow cluster: the third starts once the slow one is done, though a slot was free.
     """
     scenario = _of_one_wave(_in_planned_order(1, 9, 1), soak=HOUR)
 
-    assert 38 * MINUTE + 6 * MINUTE + HOUR == _length(batch_barrier, scenario)
+    assert 38 * MINUTE + 6 * MINUTE + HOUR == _length(whole_waves, scenario)
 
 
 def test_a_refilled_slot_does_not_wait_for_the_slowest_cluster() -> None:
@@ -51,16 +51,16 @@ def test_a_sliding_window_keeps_a_slot_until_the_soak_of_its_cluster_is_over() -
     assert 3 * (ROLL + HOUR) == _length(sliding_window, scenario)
 
 
-def test_a_batch_barrier_soaks_once_a_wave() -> None:
+def test_a_whole_waves_soaks_once_a_wave() -> None:
     """
     Five equal clusters in two slots are three rounds and one soak: the quickest reading of the description.
     """
     scenario = _of_one_wave(clusters_of("prod", 5), soak=HOUR)
 
-    assert 3 * ROLL + HOUR == _length(batch_barrier, scenario)
+    assert 3 * ROLL + HOUR == _length(whole_waves, scenario)
 
 
-@pytest.mark.parametrize("policy", [batch_barrier, sliding_window, refilled_slots])
+@pytest.mark.parametrize("policy", [whole_waves, sliding_window, refilled_slots])
 def test_every_policy_keeps_to_the_slots_of_the_fleet(policy: Policy) -> None:
     """
     Two groups of one cluster each take turns where the fleet has one slot; the soak takes none.
@@ -72,7 +72,7 @@ def test_every_policy_keeps_to_the_slots_of_the_fleet(policy: Policy) -> None:
     assert 2 * ROLL + HOUR == _length(policy, scenario)
 
 
-@pytest.mark.parametrize("policy", [batch_barrier, sliding_window, refilled_slots])
+@pytest.mark.parametrize("policy", [whole_waves, sliding_window, refilled_slots])
 def test_a_rollout_that_does_not_end_in_time_has_no_length(policy: Policy) -> None:
     """
     A window that opens after the end of the scenario starts nothing.

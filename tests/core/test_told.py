@@ -244,5 +244,5 @@ def test_how_each_cluster_gets_to_its_target_is_told_before_anything_starts() ->
 
     assert (("sim/p-1", "sim/p-2"), ["3.9.2", "3.3-IV3", "4.3.1"]) == (over.clusters, [str(to) for to in over.way])
     assert (("sim/p-3",), ()) == (shut.clusters, shut.way)
-    assert "a person must migrate it to KRaft" in shut.why_not
+    assert "a person must take it to 3.9 and migrate it to KRaft there" in shut.why_not
     assert (("sim/p-4",), [NEW]) == (direct.clusters, [str(to) for to in direct.way])

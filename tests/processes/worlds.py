@@ -55,6 +55,7 @@ kind: ClusterGroup
 metadata: {{name: web}}
 spec:
   kafkaVersion: {release}
+  metadataVersion: hold
   clusters: {{selector: {{matchLabels: {{group: web}}}}}}
   strategy:
     waves:

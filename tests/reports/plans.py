@@ -25,7 +25,7 @@ def a_group(name: str = "prod", *, rollout: int | None = 1, holds: tuple[Hold, .
         name=name,
         target=TARGET,
         rollout=rollout,
-        kind=None if rollout is None else RolloutKind.SOFTWARE,
+        kind=RolloutKind.SOFTWARE,
         state=StatusState.PENDING,
         sentence="…",
         done=1,
