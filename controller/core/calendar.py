@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 from controller.model.calendar import Freeze, Window
 
 _DAYS_AHEAD = 8  # a weekly window opens again within a week; one day more for zones ahead of UTC
+_LOOKS = (1, _DAYS_AHEAD)
+"""Days to look ahead: what happens within one mostly tells."""
 _GAP_MINUTES_MAX = 180
 
 
@@ -31,28 +33,38 @@ def _contains(window: Window, now: datetime) -> bool:
 
 def next_opening(windows: Sequence[Window], now: datetime) -> datetime | None:
     """Return the first moment after ``now`` at which a window opens; None where none does within a week."""
-    return min((opening for window in windows for opening in _openings(window, now)), default=None)
+    for days in _LOOKS:
+        openings = (opening for window in windows for opening in _openings(window, now, days))
+        first = min((opening for opening in openings if opening <= now + timedelta(days=days)), default=None)
+        if first is not None:
+            return first
+    return None
 
 
 def closes_at(windows: Sequence[Window], now: datetime) -> datetime | None:
     """Return when the open time around ``now`` ends; None where it does not within a week."""
-    ends = {end for window in windows for end in _changes(window, now) if end > now}
-    return next((end for end in sorted(ends) if not is_open(windows, end)), None)
+    for days in _LOOKS:
+        ends = {end for window in windows for end in _changes(window, now, days)}
+        ahead = sorted(end for end in ends if now < end <= now + timedelta(days=days))
+        closing = next((end for end in ahead if not is_open(windows, end)), None)
+        if closing is not None:
+            return closing
+    return None
 
 
-def _changes(window: Window, now: datetime) -> Iterator[datetime]:
-    """Yield every moment ahead at which the window may close."""
+def _changes(window: Window, now: datetime, days: int) -> Iterator[datetime]:
+    """Yield every moment of the next ``days`` at which the window may close, and perhaps some others."""
     today = now.astimezone(window.zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    for ahead in range(-1, _DAYS_AHEAD + 1):
+    for ahead in range(-1, days + 2):
         ends = today + timedelta(days=ahead, minutes=window.until_minute)
         for fold in (0, 1):
             yield ends.replace(tzinfo=window.zone, fold=fold).astimezone(UTC)
-    yield from _clock_changes(window.zone, now)
+    yield from _clock_changes(window.zone, now, days)
 
 
-def _openings(window: Window, now: datetime) -> Iterator[datetime]:
+def _openings(window: Window, now: datetime, days: int) -> Iterator[datetime]:
     today = now.astimezone(window.zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    for ahead in range(-1, _DAYS_AHEAD + 1):
+    for ahead in range(-1, days + 2):
         day = today + timedelta(days=ahead)
         if day.weekday() not in window.days:
             continue
@@ -61,12 +73,12 @@ def _openings(window: Window, now: datetime) -> Iterator[datetime]:
             opening = _first_open(window, begins.replace(tzinfo=window.zone, fold=fold).astimezone(UTC))
             if opening is not None and opening > now:
                 yield opening
-    yield from (change for change in _clock_changes(window.zone, now) if _contains(window, change))
+    yield from (change for change in _clock_changes(window.zone, now, days) if _contains(window, change))
 
 
-def _clock_changes(zone: tzinfo, now: datetime) -> Iterator[datetime]:
+def _clock_changes(zone: tzinfo, now: datetime, days: int) -> Iterator[datetime]:
     """Yield the moments ahead at which the clock of ``zone`` is changed: set back, it may read an open time again."""
-    for ahead in range(_DAYS_AHEAD):
+    for ahead in range(days):
         before = now.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(days=ahead)
         after = before + timedelta(days=1)
         if _offset(zone, before) == _offset(zone, after):

@@ -6,7 +6,8 @@ it and what is recorded is exactly what was decided.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from statistics import median_high
 
 from controller.core.drift import Drift, drift_of
 from controller.core.hops import DeadEnd, Hop, Position, next_hop
@@ -16,7 +17,7 @@ from controller.core.waves import Terrain
 from controller.model.catalog import Catalog
 from controller.model.declaration import ClusterGroup, ClusterHold, Finalize
 from controller.model.entries import Entry
-from controller.model.history import ClusterState, RolloutRecord, Stop, StopKind, Way
+from controller.model.history import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind, Way
 from controller.model.memory import Samples, Soak
 from controller.model.names import last_part, source_of
 from controller.model.observation import Observation, Reading, Unknown
@@ -47,6 +48,8 @@ class Draft:
         self.unavailable: tuple[str, ...] = ()
         self.cluster_stops: tuple[Stop, ...] = ()
         self._hops: dict[tuple[str, Position], Hop | DeadEnd] = {}
+        self._hops_seen: dict[tuple[str, int], Hop | DeadEnd] = {}
+        self._typical: dict[tuple[str | None, RolloutKind, timedelta], timedelta | None] = {}
         limits = snapshot.declaration.limits
         self.terrain = Terrain(self.clusters, limits.per_domain[0].label if limits.per_domain else None)
         self._domains = tuple(limit.label for limit in limits.per_domain)
@@ -153,11 +156,33 @@ class Draft:
 
     def hop_of(self, group: ClusterGroup, reading: Reading) -> Hop | DeadEnd:
         """Return the first move on the cluster's way to the group's release; worked out once per position."""
-        key = (group.name, Position.of(reading))
-        if key not in self._hops:
-            may = may_finalize(group, self.catalog)
-            self._hops[key] = next_hop(key[1], group.target, self.catalog, group.accept_risks, may_finalize=may)
-        return self._hops[key]
+        seen = (group.name, id(reading))  # one value often serves many clusters, and lives as long as the snapshot
+        hop = self._hops_seen.get(seen)
+        if hop is None:
+            key = (group.name, Position.of(reading))
+            if key not in self._hops:
+                may = may_finalize(group, self.catalog)
+                self._hops[key] = next_hop(key[1], group.target, self.catalog, group.accept_risks, may_finalize=may)
+            hop = self._hops_seen[seen] = self._hops[key]
+        return hop
+
+    def typical_duration(self, group: str | None, kind: RolloutKind, deadline: timedelta) -> timedelta | None:
+        """Return the median of recorded moves that kept ``deadline``, of one group or of the fleet; None without any.
+
+        As of the first time that it is asked for in this cycle.
+        """
+        key = (group, kind, deadline)
+        if key not in self._typical:
+            took = [
+                record.converged_at - record.started_at
+                for rollout in self.recall.rollouts.values()
+                if rollout.kind is kind and group in (None, rollout.group)
+                for record in rollout.clusters.values()
+                if record.converged_at is not None and record.started_at is not None
+            ]
+            kept = [each for each in took if each <= deadline]
+            self._typical[key] = median_high(kept) if kept else None
+        return self._typical[key]
 
     def running(self, group: str, *, finalizing: bool = False) -> RolloutRecord | None:
         """Return the group's running rollout to its release, or its running finalization; None without one."""

@@ -7,7 +7,6 @@ the whole group runs that release, soaked, and never holds the next release up.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median_high
 
 from controller.core.draft import Draft
 from controller.core.drift import drift_of, is_well
@@ -203,17 +202,9 @@ def expected_duration(draft: Draft, group: ClusterGroup, rollout: RolloutRecord,
     The median, since one cluster that took hours says little of the next. What took longer than the deadline was not
     watched, as while the controller was down, and says nothing.
     """
-    recorded: dict[bool, list[timedelta]] = {True: [], False: []}
-    for other in draft.recall.rollouts.values():
-        if other.kind is not rollout.kind:
-            continue
-        for record in other.clusters.values():
-            if record.started_at is not None and record.converged_at is not None:
-                took = record.converged_at - record.started_at
-                if took <= group.strategy.deadline:
-                    recorded[other.group == group.name].append(took)
-    known = recorded[True] or recorded[False]
-    return median_high(known) if known else default
+    kind, deadline = rollout.kind, group.strategy.deadline
+    ours = draft.typical_duration(group.name, kind, deadline)
+    return ours or draft.typical_duration(None, kind, deadline) or default
 
 
 def has_failed(draft: Draft, group: str, name: str) -> bool:
