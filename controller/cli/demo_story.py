@@ -17,7 +17,8 @@ from controller.cli.exits import Exit
 from controller.cli.playground import Playground, example_files
 from controller.cli.speech import complain
 from controller.model.outbox import StatusState
-from controller.model.plan import GroupView, Plan
+from controller.model.plan import Plan
+from controller.model.view import GroupView
 from controller.wiring.rehearsal import Rehearsal, Stage
 
 STARTS_AT = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)

@@ -9,8 +9,9 @@ from controller.cli.render import moment_json
 from controller.model.durations import counted, format_duration
 from controller.model.history import RolloutKind
 from controller.model.outbox import StatusState
-from controller.model.plan import GroupView, Passage, Plan, WaveView
+from controller.model.plan import Passage, Plan
 from controller.model.verdict import Hold
+from controller.model.view import GroupView, WaveView
 from controller.simulate.forecast import Forecast, WaveForecast
 
 NAMES_PER_WAVE = 12

@@ -18,6 +18,7 @@ from controller.model.catalog import Catalog
 from controller.model.declaration import ClusterGroup, ClusterHold, Finalize
 from controller.model.entries import Entry
 from controller.model.history import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind, Way
+from controller.model.membership import Membership
 from controller.model.memory import Samples, Soak
 from controller.model.names import last_part, source_of
 from controller.model.observation import Observation, Reading, Unknown
@@ -38,7 +39,7 @@ class Draft:
         self.groups = {group.name: group for group in snapshot.declaration.groups}
         self.clusters = snapshot.observation.clusters
         self.unlisted = _unlisted(snapshot.observation)
-        self.membership = assign(snapshot.declaration.groups, self.clusters, snapshot.memory.ids)
+        self.membership = _membership(snapshot)
         self.drifts = {group.name: self._drift(group) for group in snapshot.declaration.groups}
         self.recall = Recall(snapshot.history)
         self.entries: list[Entry] = []
@@ -216,6 +217,15 @@ class Draft:
             for hold in group.holds
             if hold.cluster in (cluster, last_part(cluster)) and (hold.until is None or self.now < hold.until)
         )
+
+
+def _membership(snapshot: Snapshot) -> Membership:
+    """Return whose each cluster is; where not one of them shows anything new, what the last cycle told."""
+    memory, groups, clusters = snapshot.memory, snapshot.declaration.groups, snapshot.observation.clusters
+    if memory.membership is None or memory.groups is not groups or memory.known.keys() != clusters.keys():
+        return assign(groups, clusters, memory.ids)
+    is_same = all(memory.known[name] is cluster for name, cluster in clusters.items())
+    return memory.membership if is_same else assign(groups, clusters, memory.ids)
 
 
 def may_finalize(group: ClusterGroup, catalog: Catalog) -> bool:

@@ -17,6 +17,8 @@ class Drift:
     unknown: tuple[str, ...]
     sick: tuple[str, ...] = ()
     """Those of any kind in which something is wrong that a roll under way does not explain."""
+    lowest: MetadataVersion | None = None
+    """The lowest finalized metadata.version of any of them; None where none was told."""
 
     @property
     def of(self) -> int:
@@ -34,11 +36,15 @@ def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], targ
     above: list[str] = []
     unknown: list[str] = []
     sick: list[str] = []
+    lowest = None
     for name in names:
         reading = clusters[name].reading
         if isinstance(reading, Unknown):
             unknown.append(name)
             continue
+        level = reading.metadata_version
+        if level is not lowest and level is not None and (lowest is None or level < lowest):
+            lowest = level
         if reading.findings and is_sick(reading):
             sick.append(name)
         if runs(reading, target):
@@ -49,7 +55,7 @@ def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], targ
             below.append(name)
         else:
             above.append(name)
-    return Drift(on_target, tuple(below), tuple(above), tuple(unknown), tuple(sick))
+    return Drift(on_target, tuple(below), tuple(above), tuple(unknown), tuple(sick), lowest)
 
 
 def runs(reading: Reading, target: Target) -> bool:

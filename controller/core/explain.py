@@ -16,10 +16,10 @@ from controller.model.durations import counted, format_moment
 from controller.model.history import ClusterState, Outcome, RolloutKind, RolloutRecord, StopKind
 from controller.model.names import last_part
 from controller.model.outbox import CommitStatus, StatusState, ThreadHead, ThreadReply
-from controller.model.plan import GroupView, WaveView
 from controller.model.snapshot import Standing
 from controller.model.verdict import Hold, HoldReason
 from controller.model.versions import Target
+from controller.model.view import GroupView, WaveView
 
 CONTEXT = "wavefleet"
 STATUS_LENGTH_MAX = 140

@@ -5,31 +5,11 @@ Linear in clusters: labels are indexed once, and each group asks the index.
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from controller.model.declaration import ClusterGroup
-from controller.model.names import last_part, short_names
+from controller.model.membership import Membership
+from controller.model.names import short_names
 from controller.model.observation import ObservedCluster, Reading
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """The live fleet, told apart by groups."""
-
-    groups: Mapping[str, tuple[str, ...]]
-    """By group: the live clusters that it alone claims, full names, sorted."""
-    owner: Mapping[str, str]
-    """By cluster: the one group that claims it."""
-    claimed_twice: Mapping[str, tuple[str, ...]]
-    """By cluster: the groups that claim it."""
-    missing: Mapping[str, tuple[str, ...]]
-    """By group: names that it declares and that are not live, or name more than one live cluster."""
-    unclaimed: tuple[str, ...]
-    seen_twice: frozenset[str]
-    """Clusters whose Kafka cluster id another live cluster shows too, or showed when it was last read."""
-    ids: Mapping[str, str]
-    """By cluster: Kafka's cluster id, where its source tells it."""
-    short: Mapping[str, str]
 
 
 def assign(
@@ -71,22 +51,19 @@ def _index_labels(clusters: Mapping[str, ObservedCluster]) -> Mapping[tuple[str,
     return index
 
 
-def _index_names(short: Mapping[str, str]) -> Mapping[str, list[str]]:
-    """Return the full names behind each last part; more than one where it is ambiguous."""
-    index: dict[str, list[str]] = {}
-    for name, part in short.items():
-        index.setdefault(last_part(name) if part is name else part, []).append(name)
-    return index
+def _index_names(short: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the full name behind each last part; one that several clusters have is left out, since it names none."""
+    return {part: name for name, part in short.items()}
 
 
 def _by_names(
-    names: tuple[str, ...], clusters: Mapping[str, ObservedCluster], by_last_part: Mapping[str, list[str]]
+    names: tuple[str, ...], clusters: Mapping[str, ObservedCluster], by_last_part: Mapping[str, str]
 ) -> tuple[set[str], tuple[str, ...]]:
     found, missing = set(), []
     for name in names:
-        matches = [name] if name in clusters else by_last_part.get(name, [])
-        if len(matches) == 1:
-            found.add(matches[0])
+        match = name if name in clusters else by_last_part.get(name)
+        if match is not None:
+            found.add(match)
         else:
             missing.append(name)
     return found, tuple(missing)

@@ -18,7 +18,7 @@ from controller.core.rollouts import end_rollouts, follow_declaration
 from controller.core.soak import credit_soaks
 from controller.core.steps import note_reached
 from controller.core.stops import judge_failures, take_acknowledgements, take_requests
-from controller.core.views import judged, views_of
+from controller.core.views import at_rest, judged, still_at_rest, views_of
 from controller.model.entries import ClusterStarted, WaveAdmitted
 from controller.model.history import ClusterState, Way
 from controller.model.memory import Memory
@@ -64,9 +64,10 @@ def judge(snapshot: Snapshot) -> Draft:
 def _finish(draft: Draft, admission: Admission) -> Plan:
     snapshot = draft.snapshot
     fleet = holds_of(fleet_answers(draft))
+    rested = still_at_rest(draft)
     views = views_of(draft, admission)
     for view in views:
-        entry = judged(view, draft)
+        entry = judged(view, draft) if view is not rested.get(view.name) else None
         if entry is not None:
             draft.add(entry)
     plan = Plan(
@@ -76,7 +77,14 @@ def _finish(draft: Draft, admission: Admission) -> Plan:
         statuses=statuses_of(snapshot.standing, views, fleet, observe_only=snapshot.observe_only),
         threads=threads_of(views, observe_only=snapshot.observe_only),
         memory=Memory(
-            draft.samples, draft.soaks, snapshot.observation.clusters, draft.passed_gates, draft.membership.ids
+            samples=draft.samples,
+            soaks=draft.soaks,
+            known=snapshot.observation.clusters,
+            gates=draft.passed_gates,
+            membership=draft.membership,
+            groups=snapshot.declaration.groups,
+            rested=at_rest(draft, views),
+            ids=draft.membership.ids,
         ),
         holds=fleet,
         unclaimed=draft.membership.unclaimed,

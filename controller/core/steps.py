@@ -30,6 +30,8 @@ class Step:
 
 def step_to_release(draft: Draft, group: ClusterGroup) -> Step | None:
     """Return the next step to the declared release; None where no cluster needs one that can be had."""
+    if not draft.drifts[group.name].above and not draft.drifts[group.name].below:
+        return None
     back = [name for name in draft.drifts[group.name].above if can_return(draft, group, name)]
     if back:
         return Step(Way.DOWN, group.target, tuple(back))

@@ -31,9 +31,9 @@ from controller.model.entries import GroupJudged
 from controller.model.history import ClusterState, GroupState, Outcome, RolloutKind, RolloutRecord, StopKind, Way
 from controller.model.observation import Reading
 from controller.model.outbox import StatusState
-from controller.model.plan import GroupView, WaveView
 from controller.model.verdict import Hold, HoldReason
 from controller.model.versions import KafkaVersion, MetadataVersion, Target
+from controller.model.view import GroupView, WaveView
 
 HOLDS_RECORDED_MAX = 100
 """Holds of one group that an entry lists; the plan itself has all of them."""
@@ -43,9 +43,35 @@ _REACHED = (ClusterState.CONVERGED, ClusterState.SOAKED)
 
 def views_of(draft: Draft, admission: Admission) -> tuple[GroupView, ...]:
     """Return every declared group's views, in the order of their names."""
+    rested = still_at_rest(draft)
     return tuple(
-        _view(draft, subject, admission) for group in draft.groups.values() for subject in _subjects(draft, group)
+        view
+        for group in draft.groups.values()
+        for view in (
+            (rested[group.name],)
+            if group.name in rested
+            else (_view(draft, subject, admission) for subject in _subjects(draft, group))
+        )
     )
+
+
+def still_at_rest(draft: Draft) -> Mapping[str, GroupView]:
+    """Return the last cycle's words on groups at rest, where neither it nor this one decided or saw anything new."""
+    snapshot = draft.snapshot
+    is_quiet = draft.membership is snapshot.memory.membership and not draft.entries and not snapshot.requests
+    return snapshot.memory.rested if is_quiet and not snapshot.observation.unreachable else {}
+
+
+def at_rest(draft: Draft, views: Sequence[GroupView]) -> Mapping[str, GroupView]:
+    """Return the views that the next cycle may say again if nothing is new: of groups that wait for nothing."""
+    if draft.entries or draft.snapshot.observation.unreachable:
+        return {}
+    several = {view.name for view in views if view.kind is RolloutKind.METADATA}
+    return {
+        view.name: view
+        for view in views
+        if view.state is StatusState.SUCCESS and not view.holds and view.name not in several
+    }
 
 
 def _subjects(draft: Draft, group: ClusterGroup) -> Iterator[Subject]:
@@ -55,10 +81,11 @@ def _subjects(draft: Draft, group: ClusterGroup) -> Iterator[Subject]:
     if level is None:
         return
     finalization = draft.running(group.name, finalizing=True) or _last_rollout(draft, group, level)
-    drift = drift_of(draft.members(group.name), draft.clusters, level)
+    lowest = draft.drifts[group.name].lowest
     moving = draft.running(group.name) is not None or draft.drifts[group.name].below
     arrived = not moving or reached_at(draft, group) is not None
-    if finalization is not None or (arrived and drift.below):
+    if finalization is not None or (arrived and lowest is not None and lowest < level):
+        drift = drift_of(draft.members(group.name), draft.clusters, level)
         yield Subject(group, RolloutKind.METADATA, level, drift, finalization)
 
 

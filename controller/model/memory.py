@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from controller.model.declaration import ClusterGroup
+from controller.model.membership import Membership
 from controller.model.observation import ObservedCluster
 from controller.model.versions import Target
+from controller.model.view import GroupView
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +50,10 @@ class Memory:
     """The last list of each source, so that clusters of an unreachable one keep their labels and groups."""
     gates: Mapping[tuple[str, str, Target | None], int] = field(default_factory=dict)
     """By group, external gate and the target asked about: in how many consecutive cycles it passed."""
+    membership: Membership | None = None
+    """Whose each of ``known`` is by ``groups``: told anew where either differs."""
+    groups: tuple[ClusterGroup, ...] = ()
+    rested: Mapping[str, GroupView] = field(default_factory=dict)
+    """By group: what was said of those at rest on target, where that cycle decided nothing at all."""
     ids: Mapping[str, str] = field(default_factory=dict)
     """By cluster: Kafka's cluster id as it was last seen, so that one seen twice is held while its twin is unknown."""

@@ -20,10 +20,11 @@ from prometheus_client.registry import Collector
 from controller.errors import ApplyRefused, ReportDelayed, ReportRefused
 from controller.model.history import ClusterState, History, StopKind
 from controller.model.outbox import StatusState
-from controller.model.plan import GroupView, Plan
+from controller.model.plan import Plan
 from controller.model.requests import FLEET
 from controller.model.snapshot import Standing
 from controller.model.verdict import Hold, HoldReason
+from controller.model.view import GroupView
 from controller.ports import CycleEnd
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -29,9 +29,13 @@ class Turns:
         self._findings: dict[str, tuple[Finding, ...]] = {}
         """Of clusters that were ill when they were read in full last."""
         self._last: datetime | None = None
+        self._read_unasked = False
+        """The last cycle read everybody in full, asked for or not, so that nobody has to be asked for."""
 
     def due(self, known: Iterable[str], now: datetime) -> frozenset[str]:
         """Return whose turn it is among the clusters that were listed last."""
+        if self._read_unasked:
+            return frozenset()
         names = list(known)
         gap = self._gap(now)
         window = FULL_EVERY - CYCLES_EARLY * gap
@@ -51,6 +55,15 @@ class Turns:
     def take(self, observation: Observation, asked: frozenset[str], now: datetime) -> Observation:
         """Note who had a turn, and return the observation with what is remembered of the others' health."""
         self._last = now
+        clusters = observation.clusters
+        everybody = all(isinstance(each.reading, Reading) and each.reading.full for each in clusters.values())
+        self._read_unasked = everybody and len(asked) < len(clusters)
+        if everybody:
+            self._turn_at = dict.fromkeys(clusters, now)
+            self._findings = {
+                name: found for name, each in clusters.items() if (found := self._findings_of(name, each))
+            }
+            return observation
         self._turn_at = {
             name: now if _had_turn(cluster, asked) else min(self._turn_at.get(name, now), now)
             for name, cluster in observation.clusters.items()

@@ -14,9 +14,10 @@ from controller.core.questions import DURATION_DEFAULT
 from controller.model.declaration import ClusterGroup, Wave
 from controller.model.history import RolloutKind
 from controller.model.outbox import StatusState
-from controller.model.plan import GroupView, Plan, WaveView
+from controller.model.plan import Plan
 from controller.model.snapshot import Snapshot
 from controller.model.verdict import Hold, HoldReason
+from controller.model.view import GroupView, WaveView
 from controller.simulate.lengths import DELAYS
 from controller.simulate.openings import Calendar, Openings
 

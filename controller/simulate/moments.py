@@ -18,7 +18,8 @@ from controller.model.history import ClusterState, History, RolloutRecord
 from controller.model.memory import Memory, Soak
 from controller.model.observation import ObservedCluster, Reading, Unknown
 from controller.model.outbox import StatusState
-from controller.model.plan import GroupView, Plan
+from controller.model.plan import Plan
+from controller.model.view import GroupView
 from controller.simulate.openings import Calendar
 
 ORPHAN_DEADLINE = timedelta(hours=3)

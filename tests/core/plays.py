@@ -18,11 +18,12 @@ from controller.model.entries import Entry, Recorded, StartAccepted
 from controller.model.history import ClusterRecord, History, RolloutRecord
 from controller.model.memory import Memory
 from controller.model.observation import GateReading, Observation, ObservedCluster, Reading, Unknown
-from controller.model.plan import Explanation, GroupView, Plan, Start
+from controller.model.plan import Explanation, Plan, Start
 from controller.model.requests import Request
 from controller.model.snapshot import Snapshot
 from controller.model.verdict import Hold, HoldReason
 from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.model.view import GroupView
 from tests.builders import LEVEL_43, MINUTE, NEW, NOON, a_reading, release
 from tests.builders_core import a_declaration, a_group, a_standing, a_strategy, a_wave
 

@@ -16,11 +16,12 @@ from controller.model.entries import Entry, Recorded, StartAccepted
 from controller.model.history import ClusterRecord, History, RolloutRecord
 from controller.model.memory import Memory
 from controller.model.observation import Observation, ObservedCluster, Reading, Unknown
-from controller.model.plan import GroupView, Plan
+from controller.model.plan import Plan
 from controller.model.requests import Request
 from controller.model.snapshot import Snapshot, Standing
 from controller.model.verdict import HoldReason
 from controller.model.versions import KafkaVersion
+from controller.model.view import GroupView
 from tests.builders import MINUTE, NOON, a_finding, a_reading
 from tests.builders_core import SOURCE, a_declaration, a_standing
 

@@ -45,6 +45,22 @@ def test_the_same_snapshot_has_the_same_plan(random: Random) -> None:
 
 @LAZY
 @given(random=by_chance)
+def test_what_a_quiet_cycle_hands_on_saves_work_and_nothing_else(random: Random) -> None:
+    """
+    Safety: whose a cluster is, and what was said of groups at rest, comes out the same where it is worked out anew.
+    """
+
+    def worked_out_anew(snapshot: Snapshot, plan: Plan) -> None:
+        memory = replace(snapshot.memory, membership=None, rested={})
+        anew = plan_cycle(replace(snapshot, memory=memory))
+        assert (plan.entries, plan.starts, plan.groups) == (anew.entries, anew.starts, anew.groups)
+        assert (plan.statuses, plan.threads, plan.watch) == (anew.statuses, anew.threads, anew.watch)
+
+    play_at_random(random, CYCLES, seen=worked_out_anew)
+
+
+@LAZY
+@given(random=by_chance)
 def test_the_order_in_which_clusters_are_listed_does_not_matter(random: Random) -> None:
     """
     Safety: sources list as they like; the plan is the same.

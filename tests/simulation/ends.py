@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from controller.model.history import StopKind
 from controller.model.outbox import StatusState
-from controller.model.plan import GroupView, Plan
+from controller.model.plan import Plan
 from controller.model.verdict import HoldReason
+from controller.model.view import GroupView
 from tests.simulation.play import Play
 from tests.simulation.promises import PromiseBroken
 from tests.simulation.rules_ways import level_of
