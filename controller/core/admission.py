@@ -5,9 +5,10 @@ the name. A wave is admitted in the cycle in which one of its clusters starts, a
 that nothing holds; what is held goes to the tail wave.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 from controller.core.draft import Draft
 from controller.core.gates.limits import free_slots, limits
@@ -33,6 +34,8 @@ from controller.model.history import ClusterState, RolloutRecord, WaveRecord, Wa
 from controller.model.observation import Reading
 from controller.model.plan import Start
 from controller.model.verdict import Hold, HoldReason
+
+Ask = Callable[[str], tuple[Hold, ...]]
 
 _WAITS_A_CYCLE = (HoldReason.NOT_OBSERVED,)
 READ_AHEAD = 10
@@ -137,19 +140,20 @@ def _read_ahead(draft: Draft, turns: Iterable[Turn]) -> Iterator[str]:
 
 def _turn(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, fleet: tuple[Hold, ...]) -> Turn:
     shared = (*fleet, *holds_of(group_answers(draft, group, rollout)))
+    ask = _asker(draft, group, rollout)
     wave = rollout.wave
     if wave is not None and wave.soaked_at is None:
-        rollout = _mend_wave(draft, group, rollout, wave)
+        rollout = _mend_wave(draft, group, rollout, wave, ask)
         waiting = [name for name, record in rollout.members(wave.number) if record.state is ClusterState.PENDING]
         if waiting:
             definition = definition_of(wave, rollout, group)
             holds = (*shared, *holds_of((refill_answer(draft, group, rollout, definition),)))
-            return Turn(group, rollout, definition, holds, _judge(draft, group, rollout, waiting, len(waiting)))
+            return Turn(group, rollout, definition, holds, _judge(draft, ask, waiting, len(waiting)))
     coming = next_wave(rollout, group, draft.terrain)
     if coming is None:
         return _last_turn(draft, group, rollout)
     holds = (*shared, *holds_of(wave_answers(draft, group, rollout, coming.definition)))
-    candidates = _choose(draft, group, rollout, coming.pool)
+    candidates = _choose(draft, ask, coming.pool)
     since = wave.soaked_at if wave is not None and wave.soaked_at is not None else rollout.planned_at
     rank = (rollout.way is not Way.DOWN, not expedited(draft, group, rollout), since, group.name)
     return Turn(group, rollout, coming.definition, holds, candidates, coming, rank)
@@ -175,11 +179,16 @@ def _unread(draft: Draft) -> Iterator[Hold]:
         yield Hold(HoldReason.NOT_OBSERVED, f"source {source} was not read since this process started: {why}")
 
 
-def _mend_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: WaveRecord) -> RolloutRecord:
+def _asker(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> Ask:
+    """Return what asks the gates of a cluster of the rollout, of each once a turn, and tells what holds it."""
+    return cache(lambda name: holds_of(cluster_answers(draft, group, rollout, name)))
+
+
+def _mend_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: WaveRecord, ask: Ask) -> RolloutRecord:
     """Move held clusters of an admitted wave to the tail, and fill the wave again if nobody is left in it."""
     for name, record in tuple(rollout.members(wave.number)):
         if record.state is ClusterState.PENDING:
-            for hold in holds_of(cluster_answers(draft, group, rollout, name)):
+            for hold in ask(name):
                 in_vain = hold.reason is HoldReason.NEVER_TOGETHER and _has_twin_in(draft, rollout, wave, name)
                 if hold.reason is HoldReason.CLUSTER_HELD or in_vain:
                     draft.add(ClusterSetAside(rollout.id, name, hold.detail))
@@ -188,7 +197,7 @@ def _mend_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: 
     if all(record.state is ClusterState.QUARANTINED for _, record in rollout.members(wave.number)):
         definition = definition_of(wave, rollout, group)
         pool = pool_to_fill(rollout, definition, draft.terrain, tail=wave.tail)
-        able = _choose(draft, group, rollout, pool).able
+        able = _choose(draft, ask, pool).able
         if able:
             draft.add(WaveFilled(rollout.id, wave.number, able))
     return draft.recall.rollouts[rollout.id]
@@ -200,16 +209,16 @@ def _has_twin_in(draft: Draft, rollout: RolloutRecord, wave: WaveRecord, name: s
     return any(mates & draft.apart.get(shared, set()) for shared in draft.shares(name))
 
 
-def _choose(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, pool: Pool) -> Candidates:
+def _choose(draft: Draft, ask: Ask, pool: Pool) -> Candidates:
     """Ask the gates of the pool's clusters; where none of them is able to start, of those that take their places."""
-    chosen = _judge(draft, group, rollout, pool.names, pool.size)
+    chosen = _judge(draft, ask, pool.names, pool.size)
     if chosen.able or not pool.spare:
         return chosen
-    spare = _judge(draft, group, rollout, pool.spare, pool.size)
+    spare = _judge(draft, ask, pool.spare, pool.size)
     return Candidates(spare.able, spare.ready, (*chosen.holds, *spare.holds))
 
 
-def _judge(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, pool: Iterable[str], size: int) -> Candidates:
+def _judge(draft: Draft, ask: Ask, pool: Iterable[str], size: int) -> Candidates:
     """Ask the gates of each cluster until ``size`` of them are able to start, no two of a never-together set."""
     able: dict[str, bool] = {}
     held: list[Hold] = []
@@ -217,7 +226,7 @@ def _judge(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, pool: Iter
     for name in pool:
         if len(able) == size:
             break
-        holds = holds_of(cluster_answers(draft, group, rollout, name))
+        holds = ask(name)
         twins = [
             (label, value, shared[label, value]) for label, value in draft.shares(name) if (label, value) in shared
         ]

@@ -5,6 +5,7 @@ open twice, one that it skips is not there. Deny wins: freezes are asked apart f
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from fnmatch import fnmatchcase
 
@@ -14,6 +15,29 @@ _DAYS_AHEAD = 8  # a weekly window opens again within a week; one day more for z
 _LOOKS = (1, _DAYS_AHEAD)
 """Days to look ahead: what happens within one mostly tells."""
 _GAP_MINUTES_MAX = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How windows stand at one moment."""
+
+    is_open: bool
+    closes_at: datetime | None = None
+    """When the open time ends; None where it is closed, or does not end within a week."""
+    opens_at: datetime | None = None
+    """When one opens, or opens again after it closed; None where that is not within a week."""
+
+
+def opening_at(windows: Sequence[Window], now: datetime) -> Opening:
+    """Return how ``windows`` stand now."""
+    if not windows:
+        return Opening(is_open=True)
+    if not is_open(windows, now):
+        return Opening(is_open=False, opens_at=next_opening(windows, now))
+    closing = closes_at(windows, now)
+    return Opening(
+        is_open=True, closes_at=closing, opens_at=None if closing is None else next_opening(windows, closing)
+    )
 
 
 def is_open(windows: Sequence[Window], now: datetime) -> bool:

@@ -9,16 +9,16 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from statistics import median_high
 
-from controller.core.drift import Drift, drift_of
+from controller.core.calendar import Opening, opening_at
 from controller.core.hops import DeadEnd, Hop, Position, next_hop
-from controller.core.membership import assign
+from controller.core.news import News
 from controller.core.recall import Recall
 from controller.core.waves import Terrain
+from controller.model.calendar import Window
 from controller.model.catalog import Catalog
 from controller.model.declaration import ClusterGroup, ClusterHold, Finalize
 from controller.model.entries import Entry
-from controller.model.history import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind, Way
-from controller.model.membership import Membership
+from controller.model.history import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind
 from controller.model.memory import Samples, Soak
 from controller.model.names import last_part, source_of
 from controller.model.observation import Observation, Reading, Unknown
@@ -27,6 +27,7 @@ from controller.model.snapshot import Snapshot
 from controller.model.versions import MetadataVersion, Target
 
 _NO_SAMPLES = Samples()
+_MOVING = (ClusterState.STARTED, ClusterState.DOWNGRADING)
 
 
 class Draft:
@@ -39,8 +40,9 @@ class Draft:
         self.groups = {group.name: group for group in snapshot.declaration.groups}
         self.clusters = snapshot.observation.clusters
         self.unlisted = _unlisted(snapshot.observation)
-        self.membership = _membership(snapshot)
-        self.drifts = {group.name: self._drift(group) for group in snapshot.declaration.groups}
+        self.news = News(snapshot)
+        self.membership = self.news.membership
+        self.drifts = self.news.drifts(snapshot)
         self.recall = Recall(snapshot.history)
         self.entries: list[Entry] = []
         self.samples: dict[str, Samples] = {}
@@ -51,11 +53,15 @@ class Draft:
         self._hops: dict[tuple[str, Position], Hop | DeadEnd] = {}
         self._hops_seen: dict[tuple[str, int], Hop | DeadEnd] = {}
         self._typical: dict[tuple[str | None, RolloutKind, timedelta], timedelta | None] = {}
+        self._openings: dict[tuple[Window, ...], Opening] = {}
         limits = snapshot.declaration.limits
         self.terrain = Terrain(self.clusters, limits.per_domain[0].label if limits.per_domain else None)
         self._domains = tuple(limit.label for limit in limits.per_domain)
         self.in_flight: dict[str, str] = {}
         """By cluster: the group for which it is in flight."""
+        self._in_flight_of: Counter[str] = Counter()
+        self.moving: set[str] = set()
+        """Who was started, in whatever rollout, and has not arrived."""
         self.flying: Counter[tuple[str, str]] = Counter()
         """By label and value: how many clusters are in flight."""
         self.apart: dict[tuple[str, str], set[str]] = {}
@@ -68,6 +74,8 @@ class Draft:
     def count_slots(self) -> None:
         """Count what is in flight, soaking and stopped, once all progress of this cycle is judged."""
         self.in_flight.clear()
+        self._in_flight_of.clear()
+        self.moving.clear()
         self.flying.clear()
         self.apart.clear()
         busy = set()
@@ -76,6 +84,8 @@ class Draft:
                 if record.holds_slot:
                     self.take_slot(rollout.group, name)
                     busy.add(name)
+                    if record.state in _MOVING:
+                        self.moving.add(name)
                 elif record.state is ClusterState.CONVERGED and rollout.is_running:
                     self._keep_apart(name)
                     busy.add(name)
@@ -108,10 +118,13 @@ class Draft:
 
     def take_slot(self, group: str, cluster: str) -> None:
         """Count one more cluster in flight; one that is counted already is counted once."""
-        if cluster not in self.in_flight:
+        if cluster in self.in_flight:
+            self._in_flight_of[self.in_flight[cluster]] -= 1
+        else:
             labels = self.terrain.labels_of(cluster)
             self.flying.update((label, labels[label]) for label in self._domains if label in labels)
         self.in_flight[cluster] = group
+        self._in_flight_of[group] += 1
         self._keep_apart(cluster)
 
     def _keep_apart(self, cluster: str) -> None:
@@ -126,12 +139,7 @@ class Draft:
 
     def in_flight_count(self, group: str | None = None) -> int:
         """Return how many clusters are in flight, over the fleet or for one group."""
-        if group is None:
-            return len(self.in_flight)
-        return sum(each == group for each in self.in_flight.values())
-
-    def _drift(self, group: ClusterGroup) -> Drift:
-        return drift_of(self.members(group.name), self.clusters, group.target)
+        return len(self.in_flight) if group is None else self._in_flight_of[group]
 
     def members(self, group: str) -> tuple[str, ...]:
         """Return the live clusters that the group alone claims, in the order of their names."""
@@ -176,8 +184,8 @@ class Draft:
         if key not in self._typical:
             took = [
                 record.converged_at - record.started_at
-                for rollout in self.recall.rollouts.values()
-                if rollout.kind is kind and group in (None, rollout.group)
+                for rollout in (self.recall.rollouts.values() if group is None else self.recall.rollouts_of(group))
+                if rollout.kind is kind
                 for record in rollout.clusters.values()
                 if record.converged_at is not None and record.started_at is not None
             ]
@@ -185,12 +193,15 @@ class Draft:
             self._typical[key] = median_high(kept) if kept else None
         return self._typical[key]
 
+    def opening(self, windows: tuple[Window, ...]) -> Opening:
+        """Return how ``windows``, which groups often share, stand now."""
+        if windows not in self._openings:
+            self._openings[windows] = opening_at(windows, self.now)
+        return self._openings[windows]
+
     def running(self, group: str, *, finalizing: bool = False) -> RolloutRecord | None:
         """Return the group's running rollout to its release, or its running finalization; None without one."""
-        for rollout in self.recall.rollouts.values():
-            if rollout.outcome is None and rollout.group == group and (rollout.way is Way.FINALIZE) is finalizing:
-                return rollout
-        return None
+        return self.recall.running(group, finalizing=finalizing)
 
     def followed(self) -> tuple[RolloutRecord, ...]:
         """Return the rollouts that run, and the ended ones with clusters still in flight."""
@@ -217,15 +228,6 @@ class Draft:
             for hold in group.holds
             if hold.cluster in (cluster, last_part(cluster)) and (hold.until is None or self.now < hold.until)
         )
-
-
-def _membership(snapshot: Snapshot) -> Membership:
-    """Return whose each cluster is; where not one of them shows anything new, what the last cycle told."""
-    memory, groups, clusters = snapshot.memory, snapshot.declaration.groups, snapshot.observation.clusters
-    if memory.membership is None or memory.groups is not groups or memory.known.keys() != clusters.keys():
-        return assign(groups, clusters, memory.ids)
-    is_same = all(memory.known[name] is cluster for name, cluster in clusters.items())
-    return memory.membership if is_same else assign(groups, clusters, memory.ids)
 
 
 def may_finalize(group: ClusterGroup, catalog: Catalog) -> bool:

@@ -1,29 +1,10 @@
 """How the live clusters of one group stand to a target."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from controller.model.drift import Drift
 from controller.model.observation import ObservedCluster, Reading, Severity, Unknown
 from controller.model.versions import KafkaVersion, MetadataVersion, Target
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """The live clusters of one group, told apart by what they run. Full names, in the group's order."""
-
-    on_target: int
-    below: tuple[str, ...]
-    above: tuple[str, ...]
-    unknown: tuple[str, ...]
-    sick: tuple[str, ...] = ()
-    """Those of any kind in which something is wrong that a roll under way does not explain."""
-    lowest: MetadataVersion | None = None
-    """The lowest finalized metadata.version of any of them; None where none was told."""
-
-    @property
-    def of(self) -> int:
-        """How many live clusters the group has."""
-        return self.on_target + len(self.below) + len(self.above) + len(self.unknown)
 
 
 def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], target: Target) -> Drift:
@@ -36,6 +17,7 @@ def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], targ
     above: list[str] = []
     unknown: list[str] = []
     sick: list[str] = []
+    releases: dict[int, KafkaVersion] = {}
     lowest = None
     for name in names:
         reading = clusters[name].reading
@@ -53,9 +35,18 @@ def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], targ
             (unknown if reading.metadata_version is None else below).append(name)
         elif reading.release < target:
             below.append(name)
+            releases[id(reading.release)] = reading.release  # hashing each costs more than all the rest
         else:
             above.append(name)
-    return Drift(on_target, tuple(below), tuple(above), tuple(unknown), tuple(sick), lowest)
+    return Drift(
+        on_target,
+        below=tuple(below),
+        above=tuple(above),
+        unknown=tuple(unknown),
+        sick=tuple(sick),
+        releases=tuple(set(releases.values())),
+        lowest=lowest,
+    )
 
 
 def runs(reading: Reading, target: Target) -> bool:

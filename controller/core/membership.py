@@ -43,6 +43,12 @@ def assign(
     )
 
 
+def belongs_as_before(cluster: ObservedCluster, known: ObservedCluster, before: Membership) -> bool:
+    """Tell whether what a cluster shows now leaves everybody's membership as it was."""
+    is_same_by_labels = cluster.labels is known.labels or cluster.labels == known.labels
+    return is_same_by_labels and _shown_id(cluster, before.ids) == before.ids.get(cluster.name)
+
+
 def _index_labels(clusters: Mapping[str, ObservedCluster]) -> Mapping[tuple[str, str], set[str]]:
     index: dict[tuple[str, str], set[str]] = defaultdict(set)
     for name, cluster in clusters.items():
@@ -82,12 +88,13 @@ def _by_group(owner: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
 
 
 def _ids(clusters: Mapping[str, ObservedCluster], known: Mapping[str, str]) -> Mapping[str, str]:
-    ids = {}
-    for name, cluster in clusters.items():
-        shown = cluster.reading.kafka_id if isinstance(cluster.reading, Reading) else known.get(name)
-        if shown is not None:
-            ids[name] = shown
-    return ids
+    shown = ((name, _shown_id(cluster, known)) for name, cluster in clusters.items())
+    return {name: kafka_id for name, kafka_id in shown if kafka_id is not None}
+
+
+def _shown_id(cluster: ObservedCluster, known: Mapping[str, str]) -> str | None:
+    """Return Kafka's cluster id, as it was seen last where the cluster cannot be read."""
+    return cluster.reading.kafka_id if isinstance(cluster.reading, Reading) else known.get(cluster.name)
 
 
 def _seen_twice(ids: Mapping[str, str]) -> frozenset[str]:

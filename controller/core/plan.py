@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 from controller.core.admission import Admission, Turn, admit
 from controller.core.draft import Draft
-from controller.core.explain import statuses_of, threads_of
 from controller.core.progress import observe_progress
 from controller.core.questions import fleet_answers, holds_of, note_order
 from controller.core.rollouts import end_rollouts, follow_declaration
@@ -74,15 +73,15 @@ def _finish(draft: Draft, admission: Admission) -> Plan:
         entries=tuple(draft.entries),
         starts=admission.starts,
         groups=views,
-        statuses=statuses_of(snapshot.standing, views, fleet, observe_only=snapshot.observe_only),
-        threads=threads_of(views, observe_only=snapshot.observe_only),
         memory=Memory(
             samples=draft.samples,
             soaks=draft.soaks,
             known=snapshot.observation.clusters,
             gates=draft.passed_gates,
             membership=draft.membership,
-            groups=snapshot.declaration.groups,
+            declaration=snapshot.declaration,
+            drifts=draft.drifts,
+            rollouts=snapshot.history.rollouts,
             rested=at_rest(draft, views),
             ids=draft.membership.ids,
         ),

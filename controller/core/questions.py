@@ -24,7 +24,7 @@ from controller.core.gates.operator import refusal
 from controller.core.gates.order import Predecessor, order
 from controller.core.gates.release import release
 from controller.core.gates.revision import revision
-from controller.core.gates.settled import settled
+from controller.core.gates.settled import arrived, settled
 from controller.core.gates.soak import PreviousWave, soak
 from controller.core.gates.stopped import stopped
 from controller.core.gates.suspect import suspect
@@ -106,18 +106,15 @@ def time_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | Non
     if any(each.ignore_freezes for each in urgent):
         freezes = ()
     windows = () if any(each.ignore_windows for each in urgent) else group.windows
-    is_open = calendar.is_open(windows, now)
-    opens_at = None if is_open else calendar.next_opening(windows, now)
+    hours = draft.opening(windows)
     answers = (
         Answer("freeze", freeze(freezes, now)),
-        Answer("window", window(is_open=is_open, opens_at=opens_at, now=now)),
+        Answer("window", window(is_open=hours.is_open, opens_at=hours.opens_at, now=now)),
     )
-    if not windows or not is_open or rollout is None:
+    if not windows or not hours.is_open or rollout is None:
         return answers
-    closes_at = calendar.closes_at(windows, now)
-    opens_again = None if closes_at is None else calendar.next_opening(windows, closes_at)
     expected = expected_duration(draft, group, rollout, DURATION_DEFAULT)
-    return (*answers, Answer("room", room(closes_at, opens_again, expected, now)))
+    return (*answers, Answer("room", room(hours.closes_at, hours.opens_at, expected, now)))
 
 
 def halt_answer(draft: Draft, group: ClusterGroup) -> Answer:
@@ -175,8 +172,8 @@ def _others_in_flight(draft: Draft, rollout: RolloutRecord) -> int:
     moving = (ClusterState.STARTED, ClusterState.DOWNGRADING)
     return sum(
         record.holds_slot and (rollout.way is not Way.DOWN or record.state in moving)
-        for other in draft.followed()
-        if other.id != rollout.id and other.group == rollout.group
+        for other in draft.recall.rollouts_of(rollout.group)
+        if other.id != rollout.id
         for record in other.clusters.values()
     )
 
@@ -194,8 +191,8 @@ def cluster_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | 
     if isinstance(reading, Reading):
         answers.append(_identity(draft, group, name, reading))
         if down:
-            quiet = () if has_failed(draft, group.name, name) else _quiet(draft, name, reading)
-            answers.extend((*quiet, *way_back(draft, name, reading, group.target)))
+            answers.extend(_quiet(draft, name, reading, failed=has_failed(draft, group.name, name)))
+            answers.extend(way_back(draft, name, reading, group.target))
         else:
             answers.extend((*_quiet(draft, name, reading), *way_on(draft, group, rollout, name)))
     answers.append(Answer("never together", together(busy_twins(draft, name))))
@@ -209,9 +206,9 @@ def return_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, na
     record, reading = rollout.clusters[name], draft.reading(name)
     answers = [Answer("observation", observation(reading)), _held(draft, group, name)]
     if isinstance(reading, Reading) and isinstance(record.release_from, KafkaVersion):
-        quiet = () if record.state is ClusterState.FAILED else _quiet(draft, name, reading)
         answers.append(_identity(draft, group, name, reading))
-        answers.extend((*quiet, *way_back(draft, name, reading, record.release_from)))
+        answers.extend(_quiet(draft, name, reading, failed=record.state is ClusterState.FAILED))
+        answers.extend(way_back(draft, name, reading, record.release_from))
     answers.append(Answer("refusal", _refusal(draft, rollout, name)))
     return tuple(answers)
 
@@ -232,8 +229,11 @@ def _identity(draft: Draft, group: ClusterGroup, name: str, reading: Reading) ->
     return Answer("identity", verdict)
 
 
-def _quiet(draft: Draft, name: str, reading: Reading) -> Iterator[Answer]:
-    """Ask whether nothing is wrong with it or changed in it; what failed goes down for that very reason."""
+def _quiet(draft: Draft, name: str, reading: Reading, *, failed: bool = False) -> Iterator[Answer]:
+    """Ask whether nothing is wrong with it or changed in it; what ``failed`` goes down for that very reason."""
+    if failed:
+        yield Answer("settled", arrived(is_moving=name in draft.moving))
+        return
     yield Answer("settled", settled(reading, in_flight=name in draft.in_flight))
     yield Answer("health", health(reading))
 

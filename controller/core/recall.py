@@ -5,7 +5,7 @@ plan is in the making, so that a judgement sees what it has just decided. Copies
 touched: linear in entries and touched clusters.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,6 +57,10 @@ class Recall:
         self.in_force = history.in_force
         self.next_rollout = history.next_rollout
         self._own: dict[int, dict[str, ClusterRecord]] = {}
+        self._numbers: dict[str, list[int]] = {}
+        """By group: its rollouts, some of them perhaps forgotten since."""
+        for rollout in self.rollouts.values():
+            self._numbers.setdefault(rollout.group, []).append(rollout.id)
 
     def history(self) -> History:
         """Return what is remembered now; the next ``take`` does not change it."""
@@ -93,6 +97,20 @@ class Recall:
         if rollout in self.rollouts:
             self.rollouts[rollout] = replace(self.rollouts[rollout], **changes)
 
+    def running(self, group: str, *, finalizing: bool = False) -> RolloutRecord | None:
+        """Return the group's running rollout to its release, or its running finalization; None without one."""
+        running = (rollout for rollout in self.rollouts_of(group) if rollout.is_running)
+        return next((rollout for rollout in running if (rollout.way is Way.FINALIZE) is finalizing), None)
+
+    def rollouts_of(self, group: str) -> Iterator[RolloutRecord]:
+        """Yield the group's rollouts, in the order in which they were planned."""
+        return (self.rollouts[number] for number in self._numbers.get(group, ()) if number in self.rollouts)
+
+    def add(self, rollout: RolloutRecord) -> None:
+        """Remember one more rollout, which runs."""
+        self.rollouts[rollout.id] = rollout
+        self._numbers.setdefault(rollout.group, []).append(rollout.id)
+
     def knows(self, rollout: int, cluster: str) -> bool:
         """Tell whether the cluster is still remembered in the rollout."""
         return rollout in self.rollouts and cluster in self.rollouts[rollout].clusters
@@ -118,7 +136,7 @@ def _rollout_planned(recall: Recall, entry: e.RolloutPlanned, at: datetime) -> N
     _forget_ended(recall, entry.group, entry.kind)
     if entry.way is not Way.FINALIZE:
         recall.reached.pop(entry.group, None)
-    recall.rollouts[entry.rollout] = RolloutRecord(
+    rollout = RolloutRecord(
         id=entry.rollout,
         group=entry.group,
         kind=entry.kind,
@@ -133,14 +151,15 @@ def _rollout_planned(recall: Recall, entry: e.RolloutPlanned, at: datetime) -> N
         first=entry.first,
         clusters={name: ClusterRecord() for name in entry.clusters},
     )
+    recall.add(rollout)
     recall.next_rollout = max(recall.next_rollout, entry.rollout + 1)
 
 
 def _forget_ended(recall: Recall, group: str, kind: RolloutKind) -> None:
     ended = [
         rollout.id
-        for rollout in recall.rollouts.values()
-        if rollout.group == group and rollout.kind is kind and not rollout.is_running and not rollout.in_flight
+        for rollout in recall.rollouts_of(group)
+        if rollout.kind is kind and not rollout.is_running and not rollout.in_flight
     ]
     for rollout_id in sorted(ended)[:-ENDED_KEPT]:
         del recall.rollouts[rollout_id]

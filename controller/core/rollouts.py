@@ -83,8 +83,9 @@ def _follow(draft: Draft, group: ClusterGroup, *, finalizing: bool) -> None:
     running = draft.running(group.name, finalizing=finalizing)
     if running is not None:
         _drop_gone(draft, running)
-        _leave(draft, running, group)
-        _join(draft, running, group)
+        if _may_have_changed(draft, running, group):
+            _leave(draft, running, group)
+            _join(draft, running, group)
         return
     if not finalizing:
         _note_changes_by_others(draft, group)
@@ -216,7 +217,7 @@ def _drop_gone(draft: Draft, rollout: RolloutRecord) -> None:
     """Let clusters go that their source, which could be read, did not list several times in a row."""
     needed = draft.groups[rollout.group].samples if rollout.group in draft.groups else 1
     unreachable = draft.snapshot.observation.unreachable
-    for name in sorted(rollout.clusters.keys() - draft.clusters.keys()):
+    for name in sorted(name for name in rollout.clusters if name not in draft.clusters):
         if source_of(name) in unreachable:
             continue  # after a restart nobody knows what an unreachable source listed
         absent = draft.sampled(name).absent + 1
@@ -224,6 +225,12 @@ def _drop_gone(draft: Draft, rollout: RolloutRecord) -> None:
             draft.add(ClusterLeft(rollout.id, name, f"gone: its source did not list it {absent} times in a row"))
         else:
             draft.samples[name] = Samples(absent=absent)
+
+
+def _may_have_changed(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> bool:
+    """Tell whether who belongs in the rollout may be others than in the last cycle."""
+    depends_on_people = rollout.way is Way.DOWN or (rollout.way is Way.FORWARD and rollout.target != group.target)
+    return depends_on_people or draft.news.is_in(rollout)
 
 
 def _leave(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> None:

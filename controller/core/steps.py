@@ -213,6 +213,6 @@ def has_failed(draft: Draft, group: str, name: str) -> bool:
     """Tell whether the cluster failed in any rollout of the group that is remembered, and is not through since."""
     states = (ClusterState.FAILED, ClusterState.QUARANTINED)
     return any(
-        rollout.group == group and name in rollout.clusters and rollout.clusters[name].state in states
-        for rollout in draft.recall.rollouts.values()
+        name in rollout.clusters and rollout.clusters[name].state in states
+        for rollout in draft.recall.rollouts_of(group)
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from controller.core.admission import Admission
 from controller.core.draft import Draft
-from controller.core.drift import Drift, drift_of
+from controller.core.drift import drift_of
 from controller.core.explain import Judgement, Subject, sentence_of
 from controller.core.gates.health import health
 from controller.core.gates.stopped import stopped
@@ -26,6 +26,7 @@ from controller.core.urgency import expedited
 from controller.core.waves import waves_to_come
 from controller.core.ways import above_target
 from controller.model.declaration import ClusterGroup
+from controller.model.drift import Drift
 from controller.model.durations import format_moment
 from controller.model.entries import GroupJudged
 from controller.model.history import ClusterState, GroupState, Outcome, RolloutKind, RolloutRecord, StopKind, Way
@@ -58,7 +59,7 @@ def views_of(draft: Draft, admission: Admission) -> tuple[GroupView, ...]:
 def still_at_rest(draft: Draft) -> Mapping[str, GroupView]:
     """Return the last cycle's words on groups at rest, where neither it nor this one decided or saw anything new."""
     snapshot = draft.snapshot
-    is_quiet = draft.membership is snapshot.memory.membership and not draft.entries and not snapshot.requests
+    is_quiet = draft.news.is_none and not draft.entries and not snapshot.requests
     return snapshot.memory.rested if is_quiet and not snapshot.observation.unreachable else {}
 
 
@@ -92,8 +93,8 @@ def _subjects(draft: Draft, group: ClusterGroup) -> Iterator[Subject]:
 def _last_rollout(draft: Draft, group: ClusterGroup, target: Target) -> RolloutRecord | None:
     ended = [
         rollout
-        for rollout in draft.recall.rollouts.values()
-        if rollout.group == group.name and rollout.target == target and not rollout.is_running
+        for rollout in draft.recall.rollouts_of(group.name)
+        if rollout.target == target and not rollout.is_running
         if isinstance(target, KafkaVersion) or rollout.way is Way.FINALIZE
     ]
     return max(ended, key=lambda rollout: rollout.id, default=None)
@@ -248,9 +249,7 @@ def _warnings(draft: Draft, subject: Subject) -> Iterator[str]:
         yield f"{group.target} has known CVEs: {', '.join(row.broker_cves)}"
     if row.client_bugs:
         yield f"{group.target} ships clients with known bugs: {', '.join(row.client_bugs)}"
-    readings = (draft.reading(name) for name in drift.below)
-    releases = {reading.release for reading in readings if isinstance(reading, Reading)}
-    newer = sorted(release for release in releases if is_older(group.target, release, draft.catalog))
+    newer = sorted(release for release in drift.releases if is_older(group.target, release, draft.catalog))
     for each in expedited(draft, group, subject.rollout):
         until = format_moment(each.until, draft.now)
         yield f"{group.target} is expedited by {each.by} until {until}: {each.reason}"
@@ -258,8 +257,8 @@ def _warnings(draft: Draft, subject: Subject) -> Iterator[str]:
         yield f"{group.target} came out before {newer[-1]}, which runs now, and may lack fixes that it has"
     unfinished = [
         str(rollout.target)
-        for rollout in draft.recall.rollouts.values()
-        if rollout.group == group.name and rollout.way is Way.FINALIZE and rollout.outcome is Outcome.SUPERSEDED
+        for rollout in draft.recall.rollouts_of(group.name)
+        if rollout.way is Way.FINALIZE and rollout.outcome is Outcome.SUPERSEDED
         if isinstance(rollout.target, MetadataVersion) and _lacks(draft, group, rollout.target)
     ]
     if unfinished:

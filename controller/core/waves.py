@@ -150,12 +150,12 @@ def _pool(
 
 def _pending(rollout: RolloutRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the clusters that wait for a wave, those of the tail apart."""
-    waiting = [(name, record.tail) for name, record in rollout.clusters.items() if _waits(record.state, record.wave)]
+    waiting = [
+        (name, record.tail)
+        for name, record in rollout.clusters.items()
+        if record.state is ClusterState.PENDING and record.wave is None
+    ]
     return tuple(name for name, tail in waiting if not tail), tuple(name for name, tail in waiting if tail)
-
-
-def _waits(state: ClusterState, wave: int | None) -> bool:
-    return state is ClusterState.PENDING and wave is None
 
 
 def definition_of(wave: WaveRecord, rollout: RolloutRecord, group: ClusterGroup) -> Wave:

@@ -37,8 +37,10 @@ def way_on(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, nam
     if reading.release >= target:
         yield Answer("hop", above_target(draft, group, name, target))
     else:
-        illegal = hops.illegal_hop(hops.Position.of(reading), target, draft.catalog)
-        if illegal is not None and isinstance(way := draft.hop_of(group, reading), hops.DeadEnd):
+        way = draft.hop_of(group, reading)
+        is_direct = isinstance(way, hops.Hop) and way.target == target == group.target
+        illegal = None if is_direct else hops.illegal_hop(hops.Position.of(reading), target, draft.catalog)
+        if illegal is not None and isinstance(way, hops.DeadEnd):
             illegal = way.why
         risk = hops.OLD_CLIENTS_RISK if hops.crosses_to_4x(reading.release, target) else None
         yield Answer("hop", hop(illegal, risk, group.accept_risks))

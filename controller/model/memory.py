@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from controller.model.declaration import ClusterGroup
+from controller.model.declaration import Declaration
+from controller.model.drift import Drift
+from controller.model.history import RolloutRecord
 from controller.model.membership import Membership
 from controller.model.observation import ObservedCluster
 from controller.model.versions import Target
@@ -51,8 +53,12 @@ class Memory:
     gates: Mapping[tuple[str, str, Target | None], int] = field(default_factory=dict)
     """By group, external gate and the target asked about: in how many consecutive cycles it passed."""
     membership: Membership | None = None
-    """Whose each of ``known`` is by ``groups``: told anew where either differs."""
-    groups: tuple[ClusterGroup, ...] = ()
+    """Whose each of ``known`` is by ``declaration``."""
+    drifts: Mapping[str, Drift] = field(default_factory=dict)
+    """By group."""
+    declaration: Declaration | None = None
+    rollouts: Mapping[int, RolloutRecord] = field(default_factory=dict)
+    """As they were recorded when that cycle began."""
     rested: Mapping[str, GroupView] = field(default_factory=dict)
     """By group: what was said of those at rest on target, where that cycle decided nothing at all."""
     ids: Mapping[str, str] = field(default_factory=dict)

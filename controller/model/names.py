@@ -1,7 +1,9 @@
 """Cluster names: full (``source/namespace/name``) for memory, short for people where that is unambiguous."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+NAMES_SHOWN = 5
 
 
 def last_part(full: str) -> str:
@@ -21,3 +23,9 @@ def short_names(full_names: Iterable[str]) -> Mapping[str, str]:
         return parts
     counts = Counter(parts.values())
     return {full: part if counts[part] == 1 else full for full, part in parts.items()}
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first of ``names`` for people, and how many more there are."""
+    more = f" (+{len(names) - NAMES_SHOWN} more)" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more

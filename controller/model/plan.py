@@ -8,7 +8,6 @@ from controller.model.entries import Entry
 from controller.model.history import ClusterState, RolloutKind
 from controller.model.memory import Memory
 from controller.model.observation import Reading, Unknown
-from controller.model.outbox import CommitStatus, ThreadHead
 from controller.model.places import Place
 from controller.model.verdict import Answer, Hold
 from controller.model.versions import KafkaVersion, MetadataVersion, Target
@@ -67,8 +66,6 @@ class Plan:
     entries: tuple[Entry, ...]
     starts: tuple[Start, ...]
     groups: tuple[GroupView, ...]
-    statuses: tuple[CommitStatus, ...]
-    threads: tuple[ThreadHead, ...]
     memory: Memory
     holds: tuple[Hold, ...] = ()
     """What holds the whole fleet."""

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from controller.core.explain import config_status
 from controller.core.plan import plan_cycle
 from controller.core.recall import remember
 from controller.errors import LedgerError, Problem
@@ -24,6 +23,7 @@ from controller.model.outbox import Body
 from controller.model.plan import GateSubject, Plan
 from controller.model.snapshot import Snapshot, Standing
 from controller.ports import Clock, ExternalGates, FleetSource, Ledger, Metrics, Outbox, Repository, Sources
+from controller.runtime.announcing import config_status, statuses_of, threads_of
 from controller.runtime.apply import Applier
 from controller.runtime.asking import GRACE, Asker, NoGates
 from controller.runtime.fleet_word import fleet_words
@@ -123,7 +123,7 @@ class Controller:
         self._memory, self._watch, self._subjects = plan.memory, plan.watch, plan.ask
         outcomes = self._applier.apply(plan.starts, self._sources_by_name(snapshot.declaration))
         self._record(outcomes, self._world.clock.now())
-        self._report((*plan.statuses, *plan.threads), snapshot.declaration.fleet, now)
+        self._report(self._words(sighting.standing, plan), snapshot.declaration.fleet, now)
         self._world.metrics.observe_plan(plan, self.history)
         self._say(sighting.standing, plan)
         return plan
@@ -186,6 +186,11 @@ class Controller:
         if self._reporter.report(bodies, fleet, now):
             self._world.wake()
         self._world.metrics.observe_outbox(self._world.outbox.waiting())
+
+    def _words(self, standing: Standing, plan: Plan) -> tuple[Body, ...]:
+        observe_only = self._pace.observe_only
+        statuses = statuses_of(standing, plan.groups, plan.holds, observe_only=observe_only)
+        return (*statuses, *threads_of(plan.groups, observe_only=observe_only))
 
     def _say(self, standing: Standing, plan: Plan) -> None:
         log = _log.bind(revision=standing.in_force[:10])

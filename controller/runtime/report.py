@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from controller.core.explain import closing_statuses, reply_of, thread_id
 from controller.errors import LedgerError
 from controller.model.entries import Recorded, RolloutEnded
 from controller.model.history import Outcome
 from controller.model.outbox import Body, CommitStatus, Message, Posted, StatusState, ThreadHead
 from controller.ports import Ledger, Outbox
+from controller.runtime.announcing import closing_statuses, reply_of, thread_id
 
 WORDS_EVERY = timedelta(minutes=15)
 """A commit status whose state stays is posted again with other words so often at most."""

@@ -1,10 +1,9 @@
-"""What people are told of what speaks against a target, of a finalization, and of the way back."""
+"""What people are told of what speaks against a target, and of a finalization."""
 
 from dataclasses import replace
 
 import pytest
 
-from controller.core.explain import reply_of
 from controller.core.hops import is_older
 from controller.core.inquiry import passages_of
 from controller.model import entries as e
@@ -98,16 +97,6 @@ def test_a_finished_finalization_warns_of_nothing() -> None:
     assert not any("was not finished" in text for text in play.view().warnings)
 
 
-def test_who_is_back_is_told_in_its_rollouts_thread() -> None:
-    """
-    By its short name, and as no call for a person: the halt is one already.
-    """
-    reply = reply_of(e.ClusterReturned(1, "sim/p-1"))
-
-    assert reply is not None
-    assert ("rollout-1", "p-1 is back where it came from", False) == (reply.thread, reply.text, reply.needs_person)
-
-
 def test_a_finalization_is_told_beside_the_groups_way_to_its_release() -> None:
     """
     With a state, counts and a sentence of its own, before it begins, while it runs and until the next one.
@@ -127,8 +116,8 @@ def test_a_finalization_is_told_beside_the_groups_way_to_its_release() -> None:
     play.finalize("p-1", "p-2").cycles(9)
 
     assert (2, StatusState.SUCCESS) == (play.view("prod/metadata").done, play.view("prod/metadata").state)
-    contexts = [status.context for status in play.plan.statuses] if play.plan else []
-    assert {"wavefleet/prod", "wavefleet/prod/metadata"} <= set(contexts)
+    assert play.plan is not None
+    assert ["prod", "prod/metadata"] == [view.context for view in play.plan.groups]
 
 
 def test_a_cluster_that_waits_for_its_finalization_is_told_what_it_waits_for() -> None:

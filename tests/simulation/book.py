@@ -137,7 +137,7 @@ class Book:
             rollout.clusters[cluster]
             for _, rollout in sorted(self.rollouts.items())
             if rollout.group == group and cluster in rollout.clusters
-            if rollout.clusters[cluster].started_at is not None
+            if rollout.clusters[cluster].started_at is not None and rollout.clusters[cluster].state != "pending"
         ]
         return bool(notes) and notes[-1].state in ("failed", "quarantined")
 

@@ -4,6 +4,13 @@ from controller.model.observation import Reading
 from controller.model.verdict import PASS, Hold, HoldReason, Verdict
 
 
+def arrived(*, is_moving: bool) -> Verdict:
+    """Hold while the cluster was started and has not arrived; all that is asked of one that failed and goes down."""
+    if is_moving:
+        return Hold(HoldReason.CLUSTER_UNSETTLED, "it was started for something else, which is not done yet")
+    return PASS
+
+
 def settled(reading: Reading, *, in_flight: bool) -> Verdict:
     """Hold while the cluster is in flight for another rollout, or its operator still works on it."""
     if in_flight:

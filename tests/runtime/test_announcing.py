@@ -4,23 +4,25 @@ from dataclasses import replace
 
 import pytest
 
-from controller.core.explain import (
-    NAMES_SHOWN,
+from controller.errors import Problem
+from controller.model import entries as e
+from controller.model.durations import counted
+from controller.model.history import Outcome, StopKind
+from controller.model.names import NAMES_SHOWN
+from controller.model.outbox import CommitStatus, StatusState
+from controller.model.requests import Command
+from controller.model.verdict import HoldReason
+from controller.runtime.announcing import (
     NEEDS_PERSON,
     STATUS_LENGTH_MAX,
     closing_statuses,
     config_status,
     cut,
     reply_of,
+    statuses_of,
     thread_id,
+    threads_of,
 )
-from controller.errors import Problem
-from controller.model import entries as e
-from controller.model.durations import counted
-from controller.model.history import Outcome, StopKind
-from controller.model.outbox import CommitStatus, StatusState
-from controller.model.requests import Command
-from controller.model.verdict import HoldReason
 from tests.builders import MINUTE, NEW, NOON, OLD, a_reading, release
 from tests.builders_core import REVISION, SOFTWARE, TARGET, a_group, a_request, a_standing, a_strategy, a_wave
 from tests.core.plays import Play
@@ -29,10 +31,15 @@ PROBLEM = Problem("groups/prod.yaml", 7, "spec.kafkaVersion", "'3.9'", "a releas
 HEAD = "b" * 40
 
 
+def all_statuses(play: Play) -> tuple[CommitStatus, ...]:
+    """What the last plan says on commits."""
+    assert play.plan is not None
+    return statuses_of(play.standing, play.plan.groups, play.plan.holds, observe_only=play.observe_only)
+
+
 def statuses(play: Play) -> dict[tuple[str, str], CommitStatus]:
     """A plan's statuses by the first letter of their revision and what follows ``wavefleet/``."""
-    assert play.plan is not None
-    return {(status.revision[0], status.context.removeprefix("wavefleet/")): status for status in play.plan.statuses}
+    return {(status.revision[0], status.context.removeprefix("wavefleet/")): status for status in all_statuses(play)}
 
 
 def test_a_group_in_motion_is_told_on_its_own_commit_and_on_the_head() -> None:
@@ -55,8 +62,8 @@ def test_no_status_is_told_twice() -> None:
     Where the head itself declared the target, one commit has one status for each context.
     """
     play = Play(a_group("prod"), a_group("rest")).live("p-1", "p-2").live("r-1", group="rest", reading=a_reading(NEW))
-    plan = play.cycle()
-    places = [(status.revision, status.context) for status in plan.statuses]
+    play.cycle()
+    places = [(status.revision, status.context) for status in all_statuses(play)]
 
     assert len(places) == len(set(places))
 
@@ -69,8 +76,8 @@ def test_no_description_is_longer_than_forges_take() -> None:
     play.cycle(a_request(Command.HALT, scope="g" * 60, reason="w" * 300))
     assert play.plan is not None
 
-    assert all(len(status.description) <= STATUS_LENGTH_MAX for status in play.plan.statuses)
-    assert any(status.description.endswith("…") for status in play.plan.statuses)
+    assert all(len(status.description) <= STATUS_LENGTH_MAX for status in all_statuses(play))
+    assert any(status.description.endswith("…") for status in all_statuses(play))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +159,7 @@ def test_observe_mode_is_said_in_every_status() -> None:
     told = statuses(play)
     assert all(told["a", name].description.startswith("observe mode: ") for name in ("prod", "fleet"))
     assert play.plan is not None
-    assert [True] == [thread.observe_only for thread in play.plan.threads]
+    assert [True] == [thread.observe_only for thread in threads_of(play.plan.groups, observe_only=True)]
 
 
 def test_each_rollout_has_a_thread_and_a_group_without_one_has_none() -> None:
@@ -162,7 +169,7 @@ def test_each_rollout_has_a_thread_and_a_group_without_one_has_none() -> None:
     play = Play(a_group("prod"), a_group("rest")).live("p-1").live("r-1", group="rest", reading=a_reading(NEW))
     plan = play.cycle()
 
-    (head,) = plan.threads
+    (head,) = threads_of(plan.groups, observe_only=False)
     assert ("rollout-1", "prod → 4.3.1", play.view().sentence) == (head.thread, head.title, head.sentence)
     assert (0, 1, StatusState.PENDING, REVISION) == (head.done, head.of, head.state, head.revision)
     assert "rollout-7" == thread_id(7)
@@ -330,3 +337,13 @@ def test_the_last_rollout_to_the_present_target_is_the_one_that_is_told() -> Non
     play.reach("p-2").cycles(3)
 
     assert 2 == play.view().rollout
+
+
+def test_who_is_back_is_told_in_its_rollouts_thread() -> None:
+    """
+    By its short name, and as no call for a person: the halt is one already.
+    """
+    reply = reply_of(e.ClusterReturned(1, "sim/p-1"))
+
+    assert reply is not None
+    assert ("rollout-1", "p-1 is back where it came from", False) == (reply.thread, reply.text, reply.needs_person)
