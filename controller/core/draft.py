@@ -5,7 +5,7 @@ it and what is recorded is exactly what was decided.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from statistics import median_high
 
@@ -56,6 +56,7 @@ class Draft:
         self._openings: dict[tuple[Window, ...], Opening] = {}
         limits = snapshot.declaration.limits
         self.terrain = Terrain(self.clusters, limits.per_domain[0].label if limits.per_domain else None)
+        self._never_together = limits.never_together
         self._domains = tuple(limit.label for limit in limits.per_domain)
         self.in_flight: dict[str, str] = {}
         """By cluster: the group for which it is in flight."""
@@ -133,9 +134,10 @@ class Draft:
 
     def shares(self, cluster: str) -> tuple[tuple[str, str], ...]:
         """Return the never-together sets that the cluster belongs to, as label and value."""
+        if not self._never_together:
+            return ()
         labels = self.terrain.labels_of(cluster)
-        never = self.snapshot.declaration.limits.never_together
-        return tuple((label, labels[label]) for label in never if label in labels)
+        return tuple((label, labels[label]) for label in self._never_together if label in labels)
 
     def in_flight_count(self, group: str | None = None) -> int:
         """Return how many clusters are in flight, over the fleet or for one group."""
@@ -182,15 +184,8 @@ class Draft:
         """
         key = (group, kind, deadline)
         if key not in self._typical:
-            took = [
-                record.converged_at - record.started_at
-                for rollout in (self.recall.rollouts.values() if group is None else self.recall.rollouts_of(group))
-                if rollout.kind is kind
-                for record in rollout.clusters.values()
-                if record.converged_at is not None and record.started_at is not None
-            ]
-            kept = [each for each in took if each <= deadline]
-            self._typical[key] = median_high(kept) if kept else None
+            rollouts = self.recall.rollouts.values() if group is None else self.recall.rollouts_of(group)
+            self._typical[key] = typical_duration(rollouts, kind, deadline)
         return self._typical[key]
 
     def opening(self, windows: tuple[Window, ...]) -> Opening:
@@ -228,6 +223,19 @@ class Draft:
             for hold in group.holds
             if hold.cluster in (cluster, last_part(cluster)) and (hold.until is None or self.now < hold.until)
         )
+
+
+def typical_duration(rollouts: Iterable[RolloutRecord], kind: RolloutKind, deadline: timedelta) -> timedelta | None:
+    """Return the median of the moves of ``rollouts`` that kept ``deadline``; None without any."""
+    took = [
+        record.converged_at - record.started_at
+        for rollout in rollouts
+        if rollout.kind is kind
+        for record in rollout.clusters.values()
+        if record.converged_at is not None and record.started_at is not None
+    ]
+    kept = [each for each in took if each <= deadline]
+    return median_high(kept) if kept else None
 
 
 def may_finalize(group: ClusterGroup, catalog: Catalog) -> bool:

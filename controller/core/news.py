@@ -4,7 +4,7 @@ Values are compared by identity, which errs on the safe side: an equal one that 
 is taken over that depends on the time. All of it only saves work, and a test judges again without it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from controller.core.drift import drift_of
 from controller.core.membership import assign, belongs_as_before
@@ -23,7 +23,10 @@ class News:
         self._is_same_list = self._memory.declaration is snapshot.declaration and known.keys() == clusters.keys()
         changed = [name for name, cluster in clusters.items() if known.get(name) is not cluster]
         self.membership = self._membership(snapshot, changed)
-        self._groups = {self.membership.owner.get(name) for name in changed}
+        self._changed: dict[str | None, list[str]] = {}
+        """By group: its clusters that show anything new."""
+        for name in changed:
+            self._changed.setdefault(self.membership.owner.get(name), []).append(name)
         self.is_none = self.is_old_membership and not changed
         """Every cluster shows what it showed."""
 
@@ -52,8 +55,17 @@ class News:
 
     def is_of(self, group: str) -> bool:
         """Tell whether any cluster of the group shows anything new, or belongs to it only now."""
-        return not self.is_old_membership or group in self._groups
+        return not self.is_old_membership or group in self._changed
 
     def is_in(self, rollout: RolloutRecord) -> bool:
         """Tell whether anything was decided of the rollout since the last cycle began, or its group has news."""
-        return self._memory.rollouts.get(rollout.id) is not rollout or self.is_of(rollout.group)
+        return not self._is_as_before(rollout) or self.is_of(rollout.group)
+
+    def members(self, rollout: RolloutRecord) -> Iterable[str]:
+        """Return the rollout's clusters that show anything new; all of them where anything was decided of it."""
+        if not self._is_as_before(rollout):
+            return rollout.clusters
+        return [name for name in self._changed.get(rollout.group, ()) if name in rollout.clusters]
+
+    def _is_as_before(self, rollout: RolloutRecord) -> bool:
+        return self.is_old_membership and self._memory.rollouts.get(rollout.id) is rollout

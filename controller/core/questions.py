@@ -34,7 +34,7 @@ from controller.core.gates.window import room, window
 from controller.core.soak import has_begun, soak_of
 from controller.core.steps import expected_duration, finalizes_at, has_failed, is_awaited, level_of, not_whole
 from controller.core.urgency import expedited
-from controller.core.ways import way_back, way_on
+from controller.core.ways import taken_here, way_back, way_on
 from controller.model.declaration import ClusterGroup, Wave
 from controller.model.durations import counted
 from controller.model.entries import OrderPassed
@@ -208,6 +208,7 @@ def return_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, na
     if isinstance(reading, Reading) and isinstance(record.release_from, KafkaVersion):
         answers.append(_identity(draft, group, name, reading))
         answers.extend(_quiet(draft, name, reading, failed=record.state is ClusterState.FAILED))
+        answers.append(Answer("taken", taken_here(reading, rollout.target)))
         answers.extend(way_back(draft, name, reading, record.release_from))
     answers.append(Answer("refusal", _refusal(draft, rollout, name)))
     return tuple(answers)

@@ -99,8 +99,11 @@ class Recall:
 
     def running(self, group: str, *, finalizing: bool = False) -> RolloutRecord | None:
         """Return the group's running rollout to its release, or its running finalization; None without one."""
-        running = (rollout for rollout in self.rollouts_of(group) if rollout.is_running)
-        return next((rollout for rollout in running if (rollout.way is Way.FINALIZE) is finalizing), None)
+        for number in self._numbers.get(group, ()):
+            rollout = self.rollouts.get(number)
+            if rollout is not None and rollout.outcome is None and (rollout.way is Way.FINALIZE) is finalizing:
+                return rollout
+        return None
 
     def rollouts_of(self, group: str) -> Iterator[RolloutRecord]:
         """Yield the group's rollouts, in the order in which they were planned."""

@@ -83,9 +83,8 @@ def _follow(draft: Draft, group: ClusterGroup, *, finalizing: bool) -> None:
     running = draft.running(group.name, finalizing=finalizing)
     if running is not None:
         _drop_gone(draft, running)
-        if _may_have_changed(draft, running, group):
-            _leave(draft, running, group)
-            _join(draft, running, group)
+        _leave(draft, running, group)
+        _join(draft, running, group)
         return
     if not finalizing:
         _note_changes_by_others(draft, group)
@@ -227,14 +226,14 @@ def _drop_gone(draft: Draft, rollout: RolloutRecord) -> None:
             draft.samples[name] = Samples(absent=absent)
 
 
-def _may_have_changed(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> bool:
-    """Tell whether who belongs in the rollout may be others than in the last cycle."""
-    depends_on_people = rollout.way is Way.DOWN or (rollout.way is Way.FORWARD and rollout.target != group.target)
-    return depends_on_people or draft.news.is_in(rollout)
+def _depends_on_people(rollout: RolloutRecord, group: ClusterGroup) -> bool:
+    """Tell whether holds and stops, which come and go in time, decide who belongs in the rollout."""
+    return rollout.way is Way.DOWN or (rollout.way is Way.FORWARD and rollout.target != group.target)
 
 
 def _leave(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> None:
-    for name in tuple(rollout.clusters):
+    names = rollout.clusters if _depends_on_people(rollout, group) else draft.news.members(rollout)
+    for name in tuple(names):
         why = _why_it_leaves(draft, group, rollout, name)
         if why is not None:
             draft.add(ClusterLeft(rollout.id, name, why))
@@ -284,6 +283,8 @@ def _why_pending_is_over(
 
 
 def _join(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> None:
+    if not _depends_on_people(rollout, group) and not draft.news.is_in(rollout):
+        return
     for name in tuple(late_comers(draft, group, draft.recall.rollouts[rollout.id])):
         draft.add(ClusterJoined(rollout.id, name))
 

@@ -14,7 +14,7 @@ from controller.model.declaration import ClusterGroup
 from controller.model.durations import format_moment
 from controller.model.history import RolloutKind, RolloutRecord
 from controller.model.observation import Reading
-from controller.model.verdict import Answer, Hold, HoldReason
+from controller.model.verdict import PASS, Answer, Hold, HoldReason, Verdict
 from controller.model.versions import KafkaVersion, MetadataVersion, Target
 
 
@@ -45,6 +45,14 @@ def way_on(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, nam
         risk = hops.OLD_CLIENTS_RISK if hops.crosses_to_4x(reading.release, target) else None
         yield Answer("hop", hop(illegal, risk, group.accept_risks))
     yield Answer("operator", operator(target, reading.supported))
+
+
+def taken_here(reading: Reading, target: Target) -> Verdict:
+    """Hold what others took further up than the rollout to ``target`` did: it takes down only what it took up."""
+    if not isinstance(target, KafkaVersion) or reading.highest <= target:
+        return PASS
+    detail = f"it runs {reading.highest}, above {target}, to which this rollout took it, and is left there"
+    return Hold(HoldReason.AHEAD_OF_TARGET, detail)
 
 
 def way_back(draft: Draft, name: str, reading: Reading, to: KafkaVersion) -> Iterator[Answer]:

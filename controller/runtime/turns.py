@@ -60,9 +60,8 @@ class Turns:
         self._read_unasked = everybody and len(asked) < len(clusters)
         if everybody:
             self._turn_at = dict.fromkeys(clusters, now)
-            self._findings = {
-                name: found for name, each in clusters.items() if (found := self._findings_of(name, each))
-            }
+            shown = ((name, each.reading) for name, each in clusters.items())
+            self._findings = {name: it.findings for name, it in shown if isinstance(it, Reading) and it.findings}
             return observation
         self._turn_at = {
             name: now if _had_turn(cluster, asked) else min(self._turn_at.get(name, now), now)

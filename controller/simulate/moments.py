@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from controller.core.draft import typical_duration
 from controller.core.questions import DURATION_DEFAULT
 from controller.model.declaration import ClusterGroup, Declaration, Finalize
 from controller.model.entries import GroupJudged, SoakCredited
-from controller.model.history import ClusterState, History, RolloutRecord
+from controller.model.history import ClusterState, History, RolloutKind, RolloutRecord
 from controller.model.memory import Memory, Soak
 from controller.model.observation import ObservedCluster, Reading, Unknown
 from controller.model.outbox import StatusState
@@ -104,11 +105,11 @@ class Moments:
         """Return the first such moment after ``since``; None where time alone changes nothing any more."""
         timed = (*self._of_rollouts(plan, history), *_of_holds(plan), *self._of_gates(plan))
         found = [moment for moment in timed if moment > since]
-        durations = {DURATION_DEFAULT, *_durations(history)}
+        durations = _Durations(history)
         for name in _unfinished(plan):
             boundaries = self._calendars[name]
             moments = [boundaries.next_after(since), *self._expiries(self._groups[name])]
-            for took in durations:  # a window may be too short for what took so long
+            for took in durations.of(self._groups[name]):  # a window may be too short for what takes so long
                 closes_at = boundaries.next_after(since + took)
                 moments.append(None if closes_at is None else closes_at - took)
             found += [moment for moment in moments if moment is not None and moment > since]
@@ -159,14 +160,27 @@ def _stands_still(view: GroupView) -> bool:
     return any(hold.stands_still for hold in view.holds)
 
 
-def _durations(history: History) -> set[timedelta]:
-    """Return how long recorded upgrades took, from which the judgement learns what to expect."""
-    return {
-        record.converged_at - record.started_at
-        for rollout in history.rollouts.values()
-        for record in rollout.clusters.values()
-        if record.started_at is not None and record.converged_at is not None
-    }
+class _Durations:
+    """How long an upgrade is expected to take, as recorded ones of its group or of the fleet tell, or by default."""
+
+    def __init__(self, history: History) -> None:
+        self._rollouts = tuple(history.rollouts.values())
+        self._of_group: dict[str, list[RolloutRecord]] = {}
+        for rollout in self._rollouts:
+            self._of_group.setdefault(rollout.group, []).append(rollout)
+        self._of_fleet: dict[timedelta, set[timedelta]] = {}
+
+    def of(self, group: ClusterGroup) -> set[timedelta]:
+        """Return every duration that the judgement may expect of the group's next upgrade."""
+        deadline = group.strategy.deadline
+        if deadline not in self._of_fleet:
+            self._of_fleet[deadline] = set(_typical(self._rollouts, deadline))
+        return {DURATION_DEFAULT, *self._of_fleet[deadline], *_typical(self._of_group.get(group.name, ()), deadline)}
+
+
+def _typical(rollouts: Collection[RolloutRecord], deadline: timedelta) -> Iterator[timedelta]:
+    found = (typical_duration(rollouts, kind, deadline) for kind in RolloutKind)
+    return (each for each in found if each is not None)
 
 
 def _deadlines(rollout: RolloutRecord, deadline: timedelta) -> Iterator[datetime]:

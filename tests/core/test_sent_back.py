@@ -96,6 +96,18 @@ def test_a_person_who_halts_stops_the_way_back_too(halted: str) -> None:
     assert ClusterState.FAILED == play.record_of("p-3").state
 
 
+def test_what_others_took_further_up_meanwhile_does_not_go_back() -> None:
+    """
+    Safety: a group takes down only what it took up itself, however it failed.
+    """
+    play = broken()
+    play.show("p-3", a_reading("4.3.2", refused="not the release that I was asked for"))
+
+    assert ["p-1", "p-2"] == started(play.cycle())
+    told = "it runs 4.3.2, above 4.3.1, to which this rollout took it, and is left there"
+    assert told == play.hold(HoldReason.AHEAD_OF_TARGET).detail
+
+
 def test_without_onfailure_downgrade_nothing_goes_back() -> None:
     """
     The wave stands where it is.

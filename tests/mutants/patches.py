@@ -44,6 +44,11 @@ MUTANTS = (
     ),
     Mutant(
         "in-bounds",
+        "a cluster that failed goes down while its level is being raised",
+        (Patch("core/questions.py", "arrived(is_moving=name in draft.moving)", "arrived(is_moving=False)"),),
+    ),
+    Mutant(
+        "in-bounds",
         "more clusters start than there are free slots",
         (
             Patch("core/admission.py", "if len(turn.started) == free:", "if len(turn.started) == free + 2:"),
@@ -107,7 +112,7 @@ MUTANTS = (
     Mutant(
         "in-window",
         "every window is open",
-        (Patch("core/questions.py", "window(is_open=is_open,", "window(is_open=True,"),),
+        (Patch("core/questions.py", "window(is_open=hours.is_open,", "window(is_open=True,"),),
     ),
     Mutant(
         "in-window",
@@ -146,6 +151,11 @@ MUTANTS = (
                 "core/hops.py", "if lowest <= position.release.line <= highest:", "if position.release.line <= highest:"
             ),
         ),
+    ),
+    Mutant(
+        "legal-hop",
+        "what others took further up goes back with the wave that failed",
+        (Patch("core/ways.py", "or reading.highest <= target:", "or reading.highest:"),),
     ),
     Mutant(
         "order",
@@ -208,6 +218,11 @@ MUTANTS = (
         "one-writer",
         "the lease is not looked at before a write",
         (Patch("runtime/apply.py", "if not self._ledger.holds_lease():", "if self._ledger is None:"),),
+    ),
+    Mutant(
+        "ends",
+        "what clusters show anew is taken for what they showed",
+        (Patch("core/news.py", " or group in self._changed", ""),),
     ),
     Mutant(
         "ends",
