@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Half of the time of the tests is spent waiting for processes and servers, so that three share two cores.
 JOBS ?= 3
 
-.PHONY: help demo test system check format bench lab simulate mutants clean
+.PHONY: help demo test system check format bench lab simulate coverage mutants clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -47,6 +47,11 @@ lab: $(READY)  ## Upgrade two real Kafka clusters from a Git repository, under l
 SEEDS ?= 1000
 simulate: $(READY)  ## Run the seeded simulation over SEEDS new seeds.
 	$(RUN) -m tests.simulation --seeds $(SEEDS) --from $$(date +%s)
+
+coverage: $(READY)  ## See that the tests of core and model reach every branch of them.
+	$(RUN) -m coverage run --source=controller/core,controller/model -m pytest tests/core tests/model
+	$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage report --fail-under=100
 
 mutants: $(READY)  ## Break each safety promise on purpose and see a test fail.
 	$(RUN) -m tests.mutants
