@@ -5,7 +5,7 @@ it and what is recorded is exactly what was decided.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from statistics import median_high
 
@@ -105,17 +105,30 @@ class Draft:
         stopped = {stop.cluster for stop in self.cluster_stops}
         for group in self.groups.values():
             drift = self.drifts[group.name]
-            for name in (*drift.unknown, *drift.sick, *self.membership.missing.get(group.name, ())):
+            missing = self.membership.missing.get(group.name, ())
+            for name in (*drift.unknown, *drift.sick, *missing, *self._unread(group)):
                 reading = self.reading(name)
                 held = self.holds_in_git(group, name) or (isinstance(reading, Reading) and reading.held is not None)
                 explained = isinstance(reading, Reading) and name in self.in_flight
                 if not explained and name not in stopped and not held:
                     yield self.short(name)
 
+    def _unread(self, group: ClusterGroup) -> Collection[str]:
+        """Return the group's remembered clusters of sources that were not read since this process started.
+
+        Where the group names its clusters, those are missing already.
+        """
+        if not self.unlisted or group.selector.names:
+            return ()
+        remembered = (name for rollout in self.recall.rollouts_of(group.name) for name in rollout.clusters)
+        return {name for name in remembered if source_of(name) in self.unlisted}
+
     @property
     def claimed(self) -> int:
-        """How many clusters the groups claim, live or missing."""
-        return len(self.membership.owner) + sum(len(names) for names in self.membership.missing.values())
+        """How many clusters the groups claim: live, missing, or remembered of a source that was not read yet."""
+        missing = sum(len(names) for names in self.membership.missing.values())
+        unread = sum(len(self._unread(group)) for group in self.groups.values())
+        return len(self.membership.owner) + missing + unread
 
     def take_slot(self, group: str, cluster: str) -> None:
         """Count one more cluster in flight; one that is counted already is counted once."""

@@ -1,5 +1,7 @@
 """The breaker in whole cycles: who counts as unavailable, of how many, and what still goes on while it is open."""
 
+from dataclasses import replace
+
 import pytest
 
 from controller.core.draft import Draft
@@ -165,3 +167,25 @@ def test_what_counts_for_the_breaker_is_told_by_its_short_name() -> None:
 
     assert "p-7, p-8, p-9" in play.hold(HoldReason.BREAKER_OPEN).detail
     assert "3 of 10 clusters" in play.hold(HoldReason.BREAKER_OPEN).detail
+
+
+def test_remembered_clusters_of_a_source_that_was_not_read_since_the_start_count_too() -> None:
+    """
+    Safety: a restart while a source is down does not make its clusters well.
+    """
+    play = ten()
+    for name in ("sim/p-7", "sim/p-8", "sim/p-9"):
+        cluster = play.clusters.pop(name)
+        full = name.replace("sim/", "eu/")
+        play.clusters[full] = replace(cluster, name=full)
+    play.cycle()
+    lost = {name: play.clusters.pop(name) for name in tuple(play.clusters) if name.startswith("eu/")}
+    play.unreachable = {"eu": "no answer"}
+    play.restart()
+    assert not started(play.cycle())
+    assert play.hold(HoldReason.BREAKER_OPEN).detail.startswith("3 of 10 clusters are unknown")
+
+    play.clusters.update(lost)
+    play.unreachable = {}
+    play.take(play.cycle())
+    assert HoldReason.BREAKER_OPEN not in play.reasons()
