@@ -59,13 +59,14 @@ class News:
 
     def is_in(self, rollout: RolloutRecord) -> bool:
         """Tell whether anything was decided of the rollout since the last cycle began, or its group has news."""
-        return not self._is_as_before(rollout) or self.is_of(rollout.group)
+        return not self.is_as_before(rollout) or self.is_of(rollout.group)
 
     def members(self, rollout: RolloutRecord) -> Iterable[str]:
         """Return the rollout's clusters that show anything new; all of them where anything was decided of it."""
-        if not self._is_as_before(rollout):
+        if not self.is_as_before(rollout):
             return rollout.clusters
         return [name for name in self._changed.get(rollout.group, ()) if name in rollout.clusters]
 
-    def _is_as_before(self, rollout: RolloutRecord) -> bool:
+    def is_as_before(self, rollout: RolloutRecord) -> bool:
+        """Tell whether nothing was decided of the rollout since the last cycle began, and its group is the same."""
         return self.is_old_membership and self._memory.rollouts.get(rollout.id) is rollout

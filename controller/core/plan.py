@@ -82,6 +82,7 @@ def _finish(draft: Draft, admission: Admission) -> Plan:
             declaration=snapshot.declaration,
             drifts=draft.drifts,
             rollouts=snapshot.history.rollouts,
+            waves={view.rollout: view.waves for view in views if view.rollout is not None},
             rested=at_rest(draft, views),
             ids=draft.membership.ids,
         ),

@@ -102,7 +102,7 @@ def _last_rollout(draft: Draft, group: ClusterGroup, target: Target) -> RolloutR
 
 def _view(draft: Draft, subject: Subject, admission: Admission) -> GroupView:
     rollout, group = subject.rollout, subject.group
-    waves = () if rollout is None else tuple(_waves(draft, rollout, group))
+    waves = () if rollout is None else _waves(draft, rollout, group)
     holds = tuple(dict.fromkeys(_holds(draft, subject, admission)))
     state = _state(draft, subject)
     turn = admission.turn_of(rollout)
@@ -131,7 +131,15 @@ def _in_flight(draft: Draft, subject: Subject) -> int:
     return own if subject.kind is RolloutKind.METADATA else draft.in_flight_count(subject.group.name) - own
 
 
-def _waves(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> Iterator[WaveView]:
+def _waves(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> tuple[WaveView, ...]:
+    """Return the rollout's waves, as they were shown last where nothing was decided of it since."""
+    shown = draft.snapshot.memory.waves.get(rollout.id)
+    if shown is not None and draft.news.is_as_before(rollout) and not draft.snapshot.declaration.expedite:
+        return shown
+    return tuple(_waves_anew(draft, rollout, group))
+
+
+def _waves_anew(draft: Draft, rollout: RolloutRecord, group: ClusterGroup) -> Iterator[WaveView]:
     for wave in rollout.waves:
         members = list(rollout.members(wave.number))
         yield WaveView(

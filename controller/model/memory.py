@@ -13,7 +13,7 @@ from controller.model.history import RolloutRecord
 from controller.model.membership import Membership
 from controller.model.observation import ObservedCluster
 from controller.model.versions import Target
-from controller.model.view import GroupView
+from controller.model.view import GroupView, WaveView
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ class Memory:
     declaration: Declaration | None = None
     rollouts: Mapping[int, RolloutRecord] = field(default_factory=dict)
     """As they were recorded when that cycle began."""
+    waves: Mapping[int, tuple[WaveView, ...]] = field(default_factory=dict)
+    """By rollout: how its waves were shown."""
     rested: Mapping[str, GroupView] = field(default_factory=dict)
     """By group: what was said of those at rest on target, where that cycle decided nothing at all."""
     ids: Mapping[str, str] = field(default_factory=dict)

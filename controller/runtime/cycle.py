@@ -188,6 +188,8 @@ class Controller:
         self._world.metrics.observe_outbox(self._world.outbox.waiting())
 
     def _words(self, standing: Standing, plan: Plan) -> tuple[Body, ...]:
+        if not self._world.audiences:
+            return ()
         observe_only = self._pace.observe_only
         statuses = statuses_of(standing, plan.groups, plan.holds, observe_only=observe_only)
         return (*statuses, *threads_of(plan.groups, observe_only=observe_only))

@@ -56,12 +56,14 @@ class Turns:
         """Note who had a turn, and return the observation with what is remembered of the others' health."""
         self._last = now
         clusters = observation.clusters
-        everybody = all(isinstance(each.reading, Reading) and each.reading.full for each in clusters.values())
+        readings = [each.reading for each in clusters.values()]
+        full = [each for each in readings if isinstance(each, Reading) and each.full]
+        everybody = len(full) == len(readings)
         self._read_unasked = everybody and len(asked) < len(clusters)
         if everybody:
             self._turn_at = dict.fromkeys(clusters, now)
-            shown = ((name, each.reading) for name, each in clusters.items())
-            self._findings = {name: it.findings for name, it in shown if isinstance(it, Reading) and it.findings}
+            shown = zip(clusters, full, strict=True)
+            self._findings = {name: reading.findings for name, reading in shown if reading.findings}
             return observation
         self._turn_at = {
             name: now if _had_turn(cluster, asked) else min(self._turn_at.get(name, now), now)

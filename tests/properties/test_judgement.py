@@ -51,7 +51,7 @@ def test_what_a_quiet_cycle_hands_on_saves_work_and_nothing_else(random: Random)
     """
 
     def worked_out_anew(snapshot: Snapshot, plan: Plan) -> None:
-        memory = replace(snapshot.memory, membership=None, drifts={}, rollouts={}, rested={})
+        memory = replace(snapshot.memory, membership=None, drifts={}, rollouts={}, waves={}, rested={})
         anew = plan_cycle(replace(snapshot, memory=memory))
         assert (plan.entries, plan.starts, plan.groups) == (anew.entries, anew.starts, anew.groups)
         assert (plan.holds, plan.watch, plan.ask) == (anew.holds, anew.watch, anew.ask)
