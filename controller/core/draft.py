@@ -27,7 +27,6 @@ from controller.model.snapshot import Snapshot
 from controller.model.versions import MetadataVersion, Target
 
 _NO_SAMPLES = Samples()
-_MOVING = (ClusterState.STARTED, ClusterState.DOWNGRADING)
 
 
 class Draft:
@@ -85,7 +84,7 @@ class Draft:
                 if record.holds_slot:
                     self.take_slot(rollout.group, name)
                     busy.add(name)
-                    if record.state in _MOVING:
+                    if record.is_moving:
                         self.moving.add(name)
                 elif record.state is ClusterState.CONVERGED and rollout.is_running:
                     self._keep_apart(name)

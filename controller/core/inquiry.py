@@ -27,7 +27,7 @@ from controller.core.views import views_of
 from controller.core.waves import definition_of, waves_to_come
 from controller.model.declaration import ClusterGroup, Wave
 from controller.model.durations import format_moment
-from controller.model.history import ClusterRecord, ClusterState, RolloutKind, RolloutRecord, Way
+from controller.model.history import ClusterRecord, RolloutKind, RolloutRecord, Way
 from controller.model.names import last_part
 from controller.model.observation import Reading
 from controller.model.plan import Explanation, Passage
@@ -36,7 +36,6 @@ from controller.model.verdict import Answer, Hold, HoldReason
 from controller.model.versions import MetadataVersion, Target
 
 _NEED_TARGET = ("hop", "operator")
-_UNDER_WAY = (ClusterState.STARTED, ClusterState.DOWNGRADING)
 
 
 def matching(snapshot: Snapshot, name: str) -> tuple[str, ...]:
@@ -60,7 +59,7 @@ def explain_cluster(snapshot: Snapshot, cluster: str) -> Explanation:
     record = None if rollout is None else rollout.clusters.get(cluster)
     if isinstance(reading, Reading) and runs(reading, target):
         return _on_target(draft, group, cluster, record)
-    if rollout is not None and record is not None and record.state in _UNDER_WAY:
+    if rollout is not None and record is not None and record.is_moving:
         return _under_way(draft, group, rollout, cluster)
     kind = RolloutKind.METADATA if isinstance(target, MetadataVersion) else RolloutKind.SOFTWARE
     views = views_of(draft, admit(draft))

@@ -169,9 +169,8 @@ def previous_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> 
 
 def _others_in_flight(draft: Draft, rollout: RolloutRecord) -> int:
     """Count what is in flight for an earlier target; on the way down, what failed is the reason to go."""
-    moving = (ClusterState.STARTED, ClusterState.DOWNGRADING)
     return sum(
-        record.holds_slot and (rollout.way is not Way.DOWN or record.state in moving)
+        record.holds_slot and (rollout.way is not Way.DOWN or record.is_moving)
         for other in draft.recall.rollouts_of(rollout.group)
         if other.id != rollout.id
         for record in other.clusters.values()

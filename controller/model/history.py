@@ -39,7 +39,7 @@ class Outcome(StrEnum):
 
 
 class ClusterState(StrEnum):
-    """Where one cluster stands in one rollout; the legal moves are in ``core.progress``."""
+    """Where one cluster stands in one rollout; the legal moves are in ``core.transitions``."""
 
     PENDING = "pending"
     STARTED = "started"
@@ -81,6 +81,11 @@ class ClusterRecord:
     """Number of its quarantine."""
     refusal: str = ""
     """The live fleet's sentence, where the last write was refused."""
+
+    @property
+    def is_moving(self) -> bool:
+        """True from a start, up or back down, until the cluster arrives or fails."""
+        return self.state in (ClusterState.STARTED, ClusterState.DOWNGRADING)
 
 
 @dataclass(frozen=True, slots=True)

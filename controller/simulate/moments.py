@@ -15,7 +15,7 @@ from controller.core.draft import typical_duration
 from controller.core.questions import DURATION_DEFAULT
 from controller.model.declaration import ClusterGroup, Declaration, Finalize
 from controller.model.entries import GroupJudged, SoakCredited
-from controller.model.history import ClusterState, History, RolloutKind, RolloutRecord
+from controller.model.history import History, RolloutKind, RolloutRecord
 from controller.model.memory import Memory, Soak
 from controller.model.observation import ObservedCluster, Reading, Unknown
 from controller.model.outbox import StatusState
@@ -185,7 +185,7 @@ def _typical(rollouts: Collection[RolloutRecord], deadline: timedelta) -> Iterat
 
 def _deadlines(rollout: RolloutRecord, deadline: timedelta) -> Iterator[datetime]:
     for record in rollout.clusters.values():
-        if record.started_at is not None and record.state in (ClusterState.STARTED, ClusterState.DOWNGRADING):
+        if record.started_at is not None and record.is_moving:
             yield record.started_at + deadline
 
 

@@ -72,6 +72,11 @@ MUTANTS = (
     ),
     Mutant(
         "unknown-holds",
+        "clusters of a source that was not read since the start do not count towards the breaker",
+        (Patch("core/draft.py", "if not self.unlisted or group.selector.names:", "if group.name:"),),
+    ),
+    Mutant(
+        "unknown-holds",
         "the breaker opens only past twice its percentage",
         (Patch("core/gates/breaker.py", "count * 100 <= claimed * percent", "count * 100 <= 2 * claimed * percent"),),
     ),

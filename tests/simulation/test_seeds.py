@@ -14,6 +14,8 @@ from tests.simulation.reaching import missed
 from tests.simulation.run import run
 
 SEEDS = 300
+FOUND = (1_001_429, 1_001_454, 1_002_211)
+"""Later seeds that once broke a promise: what others took further up, two starts of one cluster, an unread source."""
 CYCLES_MAX = 700
 """Troubled ones, those until the world rests, and those until it ends."""
 
@@ -40,7 +42,7 @@ def played(seed: int, folder: Path) -> Reached:
     return play.reached
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", [*range(SEEDS), *FOUND])
 def test_whatever_happens_it_stays_safe_and_comes_to_an_end(seed: int, played_dir: Path) -> None:
     """
     Safety: no promise is broken in any cycle. Liveness: once trouble stops every group ends or waits for a person.
