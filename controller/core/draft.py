@@ -60,8 +60,8 @@ class Draft:
         self.in_flight: dict[str, str] = {}
         """By cluster: the group for which it is in flight."""
         self._in_flight_of: Counter[str] = Counter()
-        self.moving: set[str] = set()
-        """Who was started, in whatever rollout, and has not arrived."""
+        self.moving: dict[str, Target] = {}
+        """By cluster that was started, in whatever rollout, and has not arrived: what for."""
         self.flying: Counter[tuple[str, str]] = Counter()
         """By label and value: how many clusters are in flight."""
         self.apart: dict[tuple[str, str], set[str]] = {}
@@ -85,7 +85,7 @@ class Draft:
                     self.take_slot(rollout.group, name)
                     busy.add(name)
                     if record.is_moving:
-                        self.moving.add(name)
+                        self.moving[name] = rollout.target if record.aim is None else record.aim
                 elif record.state is ClusterState.CONVERGED and rollout.is_running:
                     self._keep_apart(name)
                     busy.add(name)

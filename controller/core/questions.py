@@ -232,7 +232,7 @@ def _identity(draft: Draft, group: ClusterGroup, name: str, reading: Reading) ->
 def _quiet(draft: Draft, name: str, reading: Reading, *, failed: bool = False) -> Iterator[Answer]:
     """Ask whether nothing is wrong with it or changed in it; what ``failed`` goes down for that very reason."""
     if failed:
-        yield Answer("settled", arrived(is_moving=name in draft.moving))
+        yield Answer("settled", arrived(draft.moving.get(name)))
         return
     yield Answer("settled", settled(reading, in_flight=name in draft.in_flight))
     yield Answer("health", health(reading))

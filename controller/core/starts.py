@@ -123,5 +123,5 @@ def start_cluster(draft: Draft, rollout: RolloutRecord, name: str, target: Targe
     )
     draft.add(ClusterStarted(rollout.id, name, release_from, target, start.token, start.expires_at, reading.kafka_id))
     draft.take_slot(rollout.group, name)
-    draft.moving.add(name)
+    draft.moving[name] = target
     return start

@@ -46,7 +46,7 @@ def test_nobody_goes_down_whose_level_is_being_raised() -> None:
 
     assert ["sim/p-1"] == [entry.cluster for entry in only(e.ClusterFailed, entries)]
     assert [] == only(e.ClusterStarted, entries)
-    assert "it was started for something else, which is not done yet" == play.hold(HoldReason.CLUSTER_UNSETTLED).detail
+    assert "it was started for 4.3-IV0, which is not done yet" == play.hold(HoldReason.CLUSTER_UNSETTLED).detail
 
 
 def test_nobody_goes_down_to_a_lower_target_either_while_its_level_is_being_raised() -> None:

@@ -45,7 +45,7 @@ MUTANTS = (
     Mutant(
         "in-bounds",
         "a cluster that failed goes down while its level is being raised",
-        (Patch("core/questions.py", "arrived(is_moving=name in draft.moving)", "arrived(is_moving=False)"),),
+        (Patch("core/questions.py", "arrived(draft.moving.get(name))", "arrived(None)"),),
     ),
     Mutant(
         "in-bounds",

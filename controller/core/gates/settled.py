@@ -2,13 +2,14 @@
 
 from controller.model.observation import Reading
 from controller.model.verdict import PASS, Hold, HoldReason, Verdict
+from controller.model.versions import Target
 
 
-def arrived(*, is_moving: bool) -> Verdict:
-    """Hold while the cluster was started and has not arrived; all that is asked of one that failed and goes down."""
-    if is_moving:
-        return Hold(HoldReason.CLUSTER_UNSETTLED, "it was started for something else, which is not done yet")
-    return PASS
+def arrived(bound_for: Target | None) -> Verdict:
+    """Hold while the cluster is on its way anywhere; all that is asked of one that failed and goes down."""
+    if bound_for is None:
+        return PASS
+    return Hold(HoldReason.CLUSTER_UNSETTLED, f"it was started for {bound_for}, which is not done yet")
 
 
 def settled(reading: Reading, *, in_flight: bool) -> Verdict:
