@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Half of the time of the tests is spent waiting for processes and servers, so that three share two cores.
 JOBS ?= 3
 
-.PHONY: help demo test system check format bench lab simulate coverage mutants clean
+.PHONY: help demo test system check format bench lab kube simulate coverage mutants clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -24,7 +24,7 @@ demo: $(READY)  ## Show a rollout over the example fleet, in virtual time.
 test: $(READY)  ## Pass the tests; real parts are used where they are found.
 	$(RUN) -m pytest -m "not system" -n $(JOBS) --dist worksteal
 
-system: $(READY)  ## Pass the tests that drive real brokers and a real forge, one after another.
+system: $(READY)  ## Pass the tests that drive real brokers, a real forge and API servers, one after another.
 	$(RUN) -m pytest -m system -p no:randomly
 
 check: $(READY)  ## Check format, lint, types, import contracts and spelling.
@@ -44,12 +44,15 @@ bench: $(READY)  ## Measure, as ratios within one run, and write docs/benchmarks
 lab: $(READY)  ## Upgrade two real Kafka clusters from a Git repository, under load; needs a JDK 17 and Maven.
 	$(RUN) -m controller lab tour
 
+kube:  ## Build the API server that some tests use as a real Kubernetes, and kubectl, once per machine; needs Go.
+	tools/build-kube.sh
+
 SEEDS ?= 1000
 simulate: $(READY)  ## Run the seeded simulation over SEEDS new seeds.
 	$(RUN) -m tests.simulation --seeds $(SEEDS) --from $$(date +%s)
 
-coverage: $(READY)  ## See that the tests of core and model reach every branch of them.
-	$(RUN) -m coverage run --source=controller/core,controller/model -m pytest tests/core tests/model
+coverage: $(READY)  ## See that the tests of core, history and model reach every branch of them.
+	$(RUN) -m coverage run --source=controller/core,controller/history,controller/model -m pytest tests/core tests/history tests/model
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report --fail-under=100
 

@@ -14,6 +14,7 @@ ControllerError
 ├── LedgerError          our memory cannot be trusted          -> stop the daemon
 │   └── LeaseLost        another controller holds the ledger   -> wait for it
 ├── LabError             real brokers could not be run here    -> person mends the machine
+│   └── UnknownLabName   the lab has no such cluster or broker -> person corrects it
 └── IllegalTransition    the core went against its own table   -> a bug: stop
 
 A failed ``assert`` is none of these: it is a bug, and the daemon stops.
@@ -111,6 +112,10 @@ class LeaseLost(LedgerError):
 
 class LabError(ControllerError):
     """The lab cannot run real brokers on this machine as asked; the sentence says what is missing."""
+
+
+class UnknownLabName(LabError):
+    """A cluster or broker was named that the lab has not; whoever typed it corrects it."""
 
 
 class IllegalTransition(ControllerError):

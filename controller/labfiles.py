@@ -1,15 +1,16 @@
 """The files of a lab, by which its operator and whoever wants a release of it speak to each other.
 
 ``DIR/lab.json`` LabFile; ``DIR/clusters/NAME/cluster.json`` ClusterFile, ``wanted.json`` WantedFile, ``status.json``
-StatusFile. All are JSON objects in UTF-8, keys in camelCase, at most 1 MiB, replaced whole and never edited in place; a
-reader ignores keys it does not know. This module is all that the lab and the live fleet share; it starts nothing,
-reads no clock, and knows nothing of waves.
+StatusFile; where listeners are secure, ``DIR/credentials/`` Credentials. All but these are JSON objects in UTF-8, keys
+in camelCase, at most 1 MiB, replaced whole and never edited in place; a reader ignores keys it does not know. This
+module is all that the lab and the live fleet share; it starts nothing, reads no clock, and knows nothing of waves.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -17,21 +18,37 @@ from typing import TypeVar
 import msgspec
 
 from controller import atomic, typedjson
-from controller.errors import LabError
+from controller.errors import LabError, UnknownLabName
 
 FILE_BYTES_MAX = 1024 * 1024
 """A larger file was not written by a lab, and is refused instead of read."""
+
+
+class ClusterShape(msgspec.Struct, frozen=True, rename="camel"):
+    """What one cluster is made with."""
+
+    brokers: int
+    release: str
+    """The Apache Kafka release it is formatted with."""
 
 
 class LabFile(msgspec.Struct, frozen=True, rename="camel"):
     """``lab.json``: marks a folder as a lab and keeps the shape it was made with; written first, never changed."""
 
     clusters: tuple[str, ...]
-    """Names of the clusters in the order they were made: ``lab-1``, ``lab-2`` and so on."""
+    """Names of the clusters in the order they were made: ``lab-1``, ``lab-2`` and so on, or as they were asked for."""
     brokers: int
-    """Brokers of each cluster."""
+    """Brokers of each cluster that ``shapes`` does not name."""
     release: str
-    """The Apache Kafka release the clusters were formatted with."""
+    """The Apache Kafka release those clusters were formatted with."""
+    shapes: dict[str, ClusterShape] = {}
+    """By name: the clusters that were asked for one by one."""
+    secure: bool = False
+    """Whether clients need TLS and a password; the same for every cluster of a lab."""
+
+    def shape(self, name: str) -> ClusterShape:
+        """Return what the cluster ``name`` is made with."""
+        return self.shapes.get(name) or ClusterShape(self.brokers, self.release)
 
 
 class BrokerPlace(msgspec.Struct, frozen=True, rename="camel"):
@@ -45,6 +62,8 @@ class BrokerPlace(msgspec.Struct, frozen=True, rename="camel"):
     """The port clients use."""
     controller_port: int
     """``controllerPort``: where the nodes vote."""
+    internal_port: int | None = None
+    """``internalPort``: where brokers copy from each other in plain text; None = they use ``port``."""
 
 
 class ClusterFile(msgspec.Struct, frozen=True, rename="camel"):
@@ -57,11 +76,49 @@ class ClusterFile(msgspec.Struct, frozen=True, rename="camel"):
     brokers: tuple[BrokerPlace, ...]
     labels: dict[str, str] = {}
     """Free labels, for selecting clusters; the lab itself sets ``lab`` to the name of its folder."""
+    secure: bool = False
+    """Whether ``port`` takes clients over TLS and SASL alone, as ``Credentials`` says; else it is plain."""
 
     @property
     def bootstrap(self) -> tuple[str, ...]:
         """``HOST:PORT`` of every broker, for clients."""
         return tuple(f"{broker.host}:{broker.port}" for broker in self.brokers)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """``DIR/credentials/``: what a client of secure listeners needs; all in mode 0600, in a folder of mode 0700.
+
+    ``username`` and ``password`` hold one word without a line end, for SASL SCRAM-SHA-512. ``user.crt`` and
+    ``user.key`` are for clients that show a certificate: brokers ask for one, and do without.
+    """
+
+    folder: Path
+
+    @property
+    def authorities(self) -> Path:
+        """PEM file of the lab's own authority, which signed the brokers' certificates."""
+        return self.folder / "ca.crt"
+
+    @property
+    def username(self) -> Path:
+        """File with the name."""
+        return self.folder / "username"
+
+    @property
+    def password(self) -> Path:
+        """File with the password."""
+        return self.folder / "password"
+
+    @property
+    def certificate(self) -> Path:
+        """PEM file of the client's certificate."""
+        return self.folder / "user.crt"
+
+    @property
+    def key(self) -> Path:
+        """PEM file of its key."""
+        return self.folder / "user.key"
 
 
 class WantedFile(msgspec.Struct, frozen=True, rename="camel"):
@@ -145,7 +202,13 @@ def cluster_folder(directory: Path, name: str) -> Path:
     return directory / "clusters" / name
 
 
-_CLUSTER_NAME = re.compile(r"lab-[0-9]{1,3}")
+def credentials_of(directory: Path) -> Credentials:
+    """The credentials of the lab in ``directory``, whose files are there where its clusters are ``secure``."""
+    return Credentials(directory / "credentials")
+
+
+CLUSTER_NAME_EXPECTED = "1 to 40 lower-case letters, digits and dashes, with none of the latter at an end"
+_CLUSTER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 """Names become folders, also folders that are deleted: nothing else may be one."""
 
 _File = TypeVar("_File", bound=msgspec.Struct)
@@ -172,10 +235,15 @@ def read_lab(directory: Path) -> LabFile:
     lab = read_file_or_none(lab_file(directory), LabFile)
     if lab is None:
         raise LabError(f"{directory}: found no lab.json, expected a lab; make one with `wavefleet lab up`")
-    strange = [name for name in lab.clusters if not _CLUSTER_NAME.fullmatch(name)]
+    strange = [name for name in lab.clusters if not is_cluster_name(name)]
     if strange:
-        raise LabError(f"{lab_file(directory)}: found a cluster named {strange[0]!r}, expected lab-1, lab-2 and so on")
+        raise LabError(f"{lab_file(directory)}: found a cluster named {strange[0]!r}, expected {CLUSTER_NAME_EXPECTED}")
     return lab
+
+
+def is_cluster_name(text: str) -> bool:
+    """Tell whether a cluster of a lab may be called so."""
+    return _CLUSTER_NAME.fullmatch(text) is not None
 
 
 def read_clusters(directory: Path) -> tuple[ClusterFile, ...]:
@@ -187,6 +255,17 @@ def read_clusters(directory: Path) -> tuple[ClusterFile, ...]:
 def read_cluster(cluster_dir: Path) -> ClusterFile | None:
     """Return ``cluster.json`` of one cluster; None before it is made."""
     return read_file_or_none(cluster_dir / "cluster.json", ClusterFile)
+
+
+def find_cluster(directory: Path, name: str) -> ClusterFile:
+    """Return the cluster ``name``; UnknownLabName where the lab has none, LabError where it is not made yet."""
+    known = read_lab(directory).clusters
+    if name not in known:
+        raise UnknownLabName(f"{name}: found no such cluster in {directory}, expected one of {', '.join(known)}")
+    cluster = read_cluster(cluster_folder(directory, name))
+    if cluster is None:
+        raise LabError(f"{name}: found no cluster.json, expected a cluster that is made; run `wavefleet lab up` again")
+    return cluster
 
 
 def read_wanted(cluster_dir: Path) -> WantedFile:
@@ -257,5 +336,5 @@ def read_file_or_none(path: Path, kind: type[_File]) -> _File | None:
         return None
     except OSError as error:
         raise LabError(f"{path}: cannot be read: {error.strerror}; mend it or its permissions") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except typedjson.UNREADABLE as error:
         raise LabError(f"{path}: found {error}, expected a {kind.__name__} as the lab writes it") from None

@@ -10,15 +10,16 @@ from datetime import datetime, timedelta
 from threading import Event
 from typing import Protocol, runtime_checkable
 
+from controller.history.entries import Entry, Recorded
+from controller.history.records import History, RolloutKind
 from controller.model.declaration import Declaration, ExternalGate
-from controller.model.entries import Entry, Recorded
-from controller.model.history import History, RolloutKind
-from controller.model.observation import GateReading, SourceReading
+from controller.model.health import Health
+from controller.model.observation import GateReading, ObservedCluster, Reading, SourceReading, Unknown
 from controller.model.outbox import CommitStatus, Delivery, Message, Posted
 from controller.model.plan import Plan, Start
 from controller.model.requests import Request
 from controller.model.snapshot import Standing
-from controller.model.versions import Target
+from controller.versions import Target
 
 
 class Clock(Protocol):
@@ -87,6 +88,29 @@ class FleetSource(Protocol):
         ...
 
 
+@runtime_checkable
+class NeedsRights(Protocol):
+    """A source that must be given rights of several kinds, of which reading alone shows only some."""
+
+    def missing_rights(self) -> Sequence[str]:
+        """Return what it will need and may not do, each in a few words. Raises ObservationError."""
+        ...
+
+    def missing_sights(self) -> Sequence[str]:
+        """Return what it may not do and can do without, each with what is then not seen. Raises ObservationError."""
+        ...
+
+
+@runtime_checkable
+class ToldOfChanges(Protocol):
+    """A source that is told of changes as they happen; who rests there is not read in full in turn."""
+
+    @property
+    def is_told_of_changes(self) -> bool:
+        """Whether that is so."""
+        ...
+
+
 class Sources(Protocol):
     """The sources of live clusters that a declaration names."""
 
@@ -116,6 +140,18 @@ class ExternalGates(Protocol):
 
     def ask(self, gate: ExternalGate, question: GateQuestion) -> GateReading:
         """Return what the gate's system answers; no usable answer is a reading too, so only a bug raises."""
+        ...
+
+
+class BrokerHealth(Protocol):
+    """Asks the brokers of live clusters how they are; from many threads at once."""
+
+    def examine(self, cluster: ObservedCluster, health: Health) -> Reading | Unknown:
+        """Return what the cluster showed, and what its brokers say of it now.
+
+        Unknown where they do not answer, or contradict what the cluster showed; so only a bug raises. What each
+        finding does to a start is judged elsewhere: ``health`` tells only what to ask about.
+        """
         ...
 
 

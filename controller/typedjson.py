@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+"""What ``decode`` raises for content that is no JSON of that kind."""
+
 _T = TypeVar("_T")
 
 _building = threading.Lock()
@@ -16,7 +19,7 @@ _decoders: dict[type, "msgspec.json.Decoder[Any]"] = {}
 
 
 def decode(content: bytes, kind: type[_T]) -> _T:
-    """Return what ``content`` says as a ``kind``. Raises msgspec.DecodeError, UnicodeDecodeError."""
+    """Return what ``content`` says as a ``kind``. Raises one of ``UNREADABLE``."""
     with _building:
         decoder = _decoders.get(kind)
         if decoder is None:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict, Unpack
 
-from controller.model.history import RolloutKind
+from controller.history.records import RolloutKind
 from controller.model.inventory import Fault, FaultKind, Inventory, SimulatedCluster
 from controller.model.observation import Finding, ObservedCluster, Reading, Severity, Unknown
 from controller.model.places import Place
 from controller.model.plan import Start
-from controller.model.versions import KafkaVersion, MetadataVersion, Target
+from controller.versions import KafkaVersion, MetadataVersion, Target
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -49,6 +49,7 @@ class ReadingParts(TypedDict, total=False):
     wanted_metadata: MetadataVersion | None
     zookeeper: bool
     full: bool
+    by_brokers: bool
     kafka_id: str | None
     held: str | None
     fleet: str | None
@@ -56,7 +57,8 @@ class ReadingParts(TypedDict, total=False):
     refused: str | None
     changed_by: str
     progress: str
-    supported: tuple[KafkaVersion, KafkaVersion] | None
+    supported: tuple[KafkaVersion, ...] | None
+    lag: Mapping[str, int]
 
 
 def a_reading(runs: str = OLD, **parts: Unpack[ReadingParts]) -> Reading:

@@ -11,6 +11,7 @@ from typing import TypedDict, Unpack
 from zoneinfo import ZoneInfo
 
 from controller.errors import Problem
+from controller.history.records import RolloutKind, Stop, StopKind
 from controller.model.calendar import Freeze, Window
 from controller.model.catalog import Catalog
 from controller.model.declaration import (
@@ -30,13 +31,13 @@ from controller.model.declaration import (
     Strategy,
     Wave,
 )
-from controller.model.history import RolloutKind, Stop, StopKind
+from controller.model.health import Health
 from controller.model.observation import ObservedCluster, Reading, Unknown
 from controller.model.requests import Command, Request
 from controller.model.snapshot import Standing
 from controller.model.verdict import Hold, Verdict
-from controller.model.versions import KafkaVersion, MetadataVersion, Target
 from controller.repository.catalog import built_in_catalog
+from controller.versions import KafkaVersion, MetadataVersion, Target
 from tests.builders import DAY, HOUR, NEW, NOON, a_reading, place, release
 
 FLEET_NAME = "acme"
@@ -48,6 +49,11 @@ EVERY_DAY = range(7)
 def catalog() -> Catalog:
     """The release catalog of the product."""
     return built_in_catalog()
+
+
+def releases_between(first: str, last: str) -> tuple[KafkaVersion, ...]:
+    """The catalog's releases from one to another, as an operator would support them."""
+    return tuple(sorted(each for each in catalog().releases if release(first) <= each <= release(last)))
 
 
 def a_size(text: str) -> Size:
@@ -107,6 +113,7 @@ class GroupParts(TypedDict, total=False):
     metadata_version: Finalize | MetadataVersion
     finalize_soak: timedelta
     gates: tuple[ExternalGate, ...]
+    health: Health
 
 
 def a_group(name: str = "prod", target: str = NEW, **parts: Unpack[GroupParts]) -> ClusterGroup:

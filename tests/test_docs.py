@@ -4,14 +4,17 @@ A table in a document is compared row by row with what the code would write ther
 paste. Prose around the tables is for people to keep true.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from controller.fleets.strimzi.reading import REFUSALS
+from controller.history.records import ClusterState, StopKind
 from controller.model.durations import format_duration
-from controller.model.history import ClusterState, StopKind
+from controller.model.health import Health
 from controller.model.outbox import StatusState
 from controller.model.verdict import HoldReason
 from controller.reports.metrics import CALL_OUTCOMES, CHANNELS, CYCLE_RESULTS, OTHER, SYSTEMS, Metrics
@@ -77,6 +80,9 @@ def test_every_default_is_documented() -> None:
         "`strategy.deadline`": format_duration(defaults.DEADLINE),
         "`strategy.onFailure`": str(defaults.ON_FAILURE),
         "`health.samples`": str(defaults.SAMPLES),
+        "`health.brokers`": "on" if Health().asks_brokers else "off",
+        "`health.diskUsage`": f"warn {Health().disk_warn:.0%}, block {Health().disk_block:.0%}",
+        "`health.consumerLag.above`": str(Health().lag_above),
         "`metadataVersion`": str(defaults.METADATA_VERSION),
         "`finalize.soak`": format_duration(defaults.FINALIZE_SOAK),
         "`samples` of a Prometheus gate": str(defaults.GATE_SAMPLES),
@@ -98,6 +104,9 @@ WITHOUT_A_DEFAULT_IN_THE_TABLE = {
     "`windows`",
     "`select` of a wave",
     "`gates`",
+    "`health.checks`",
+    "`health.ignoreTopics`",
+    "`health.consumerLag.groups`",
     "`expedite`",
     "`soak` of an expedited target",
     "`ignoreWindows`, `ignoreFreezes`",
@@ -108,6 +117,27 @@ WITHOUT_A_DEFAULT_IN_THE_TABLE = {
     "`limits.neverTogether`",
 }
 """Keys that mean nothing, nobody or everybody where they are left out: they need no value in the code's table."""
+
+
+def test_every_field_of_a_kubernetes_source_is_documented() -> None:
+    """
+    The fields of the schema that belong to it, in its order and with its sentences.
+    """
+    fields = json.loads((ROOT / "schemas" / "fleet.schema.json").read_text())["$defs"]["source"]["properties"]
+    described = {f"`{name}`": field["description"] for name, field in fields.items()}
+    suffix = re.compile("; of a (lab or )?strimzi source")
+    own = {name: suffix.sub("", text) for name, text in described.items() if suffix.search(text)}
+
+    assert own == {row[0]: row[2] for row in table_of("strimzi.md", "Field")}
+
+
+def test_every_refusal_of_an_operator_is_documented() -> None:
+    """
+    The reasons for which a cluster has failed at once, and no others.
+    """
+    (row,) = (row for row in table_of("strimzi.md", "Seen") if row[0].startswith("`NotReady` with `"))
+
+    assert REFUSALS == set(re.findall(r"`(\w+)`", row[0])) - {"NotReady"}
 
 
 def metrics_rows() -> list[list[str]]:
@@ -179,7 +209,12 @@ def test_links_between_documents_lead_somewhere() -> None:
     Every relative link of a document names a file that is there, and a heading that it has.
     """
     broken = []
-    for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("fleet-example/*.md")):
+    for document in (
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("fleet-example/*.md"),
+        *ROOT.glob("deploy/*.md"),
+    ):
         links = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
         local = [link for link in links if "://" not in link]
         broken += [f"{document.relative_to(ROOT)}: {link}" for link in local if not leads_somewhere(document, link)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller import labfiles
-from controller.errors import LabError
+from controller.errors import LabError, UnknownLabName
 
 
 def asked(folder: Path) -> Path:
@@ -121,3 +121,46 @@ def test_keys_that_nobody_knows_are_passed_over(tmp_path: Path) -> None:
 
     assert ("lab-1",) == labfiles.read_lab(tmp_path).clusters
     assert () == labfiles.read_clusters(tmp_path)
+
+
+def test_a_lab_of_different_clusters_says_what_each_is_made_with(tmp_path: Path) -> None:
+    """
+    Those that were asked for one by one by their own shape, others by that of all; a lab from before is plain.
+    """
+    shapes = {"orders": labfiles.ClusterShape(brokers=1, release="3.9.2")}
+    labfiles.replace_file(labfiles.lab_file(tmp_path), labfiles.LabFile(("orders", "audit"), 3, "4.1.2", shapes))
+
+    lab = labfiles.read_lab(tmp_path)
+    assert shapes["orders"] == lab.shape("orders")
+    assert labfiles.ClusterShape(brokers=3, release="4.1.2") == lab.shape("audit")
+    assert not lab.secure
+
+
+def test_a_cluster_is_found_by_its_name_alone(tmp_path: Path) -> None:
+    """
+    Another name is told with those there are; a cluster that is not made yet is another matter.
+    """
+    labfiles.replace_file(labfiles.lab_file(tmp_path), labfiles.LabFile(("lab-1", "lab-2"), 1, "4.1.2"))
+    folder = labfiles.cluster_folder(tmp_path, "lab-1")
+    folder.mkdir(parents=True)
+    place = labfiles.BrokerPlace(1, "127.0.0.1", 20001, 20002, 20003)
+    cluster = labfiles.ClusterFile("lab-1", "MkU3OEVBNTcwNTJENDM2Qk", (place,), secure=True)
+    labfiles.replace_file(folder / "cluster.json", cluster)
+
+    assert cluster == labfiles.find_cluster(tmp_path, "lab-1")
+    assert '"internalPort": 20003' in (folder / "cluster.json").read_text()
+    with pytest.raises(UnknownLabName, match=r"lab-3: found no such cluster in .*, expected one of lab-1, lab-2"):
+        labfiles.find_cluster(tmp_path, "lab-3")
+    with pytest.raises(LabError, match=r"lab-2: found no cluster\.json, expected a cluster that is made"):
+        labfiles.find_cluster(tmp_path, "lab-2")
+
+
+def test_credentials_lie_in_a_folder_of_the_lab(tmp_path: Path) -> None:
+    """
+    Under the names that a listener's credentials have everywhere.
+    """
+    files = labfiles.credentials_of(tmp_path)
+
+    names = [path.name for path in (files.authorities, files.username, files.password, files.certificate, files.key)]
+    assert ["ca.crt", "username", "password", "user.crt", "user.key"] == names
+    assert tmp_path / "credentials" == files.folder

@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FUNCTION_LINES_MAX = 60
 CORE_FUNCTION_LINES_MAX = 40
 FILE_LINES_MAX = 400
+JUDGEMENT_LINES_MAX = 3500
+"""Of ``core`` and ``model`` together, so that one can read the judgement in an afternoon."""
 PARAMETERS_MAX = 5
 """Without ``self`` and ``cls``; keyword-only ones count, since a reader has to know them just the same."""
 
@@ -121,13 +123,38 @@ def test_functions_fit_on_a_screen() -> None:
     """
     too_long = []
     for path in package_and_tests():
-        limit = CORE_FUNCTION_LINES_MAX if "core" in path.relative_to(ROOT).parts else FUNCTION_LINES_MAX
+        judges = {"core", "history"} & set(path.relative_to(ROOT).parts)
+        limit = CORE_FUNCTION_LINES_MAX if judges else FUNCTION_LINES_MAX
         for node in functions_in(path):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > limit:
                 too_long.append(f"{place(path, node)} {node.name} has {length} lines, limit {limit}")
 
     expect_none(too_long)
+
+
+def lines_of_code(path: Path) -> int:
+    """Return how many lines of a file are code: neither blank, comment, docstring nor import."""
+    no_code = {
+        line
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str))
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    no_token = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    with path.open("rb") as file:
+        tokens = [token for token in tokenize.tokenize(file.readline) if token.type not in no_token]
+    return len({line for each in tokens[1:] for line in range(each.start[0], each.end[0] + 1)} - no_code)
+
+
+def test_the_judgement_can_be_read_in_an_afternoon() -> None:
+    """
+    The lines of code of core and model together stay below their limit.
+    """
+    lines = sum(lines_of_code(path) for name in ("core", "model") for path in python_files(f"controller/{name}"))
+
+    assert lines < JUDGEMENT_LINES_MAX
 
 
 def test_files_can_be_read_in_one_go() -> None:

@@ -7,7 +7,7 @@ from enum import IntEnum
 import typer
 
 from controller.cli.speech import complain
-from controller.errors import ControllerError, DeclarationError, LabError, SettingsError
+from controller.errors import ControllerError, DeclarationError, LabError, SettingsError, UnknownLabName
 
 
 class Exit(IntEnum):
@@ -37,6 +37,9 @@ def exit_codes() -> Iterator[None]:
     except SettingsError as error:
         complain(f"wavefleet: {error}")
         raise typer.Exit(Exit.WRONG_USAGE) from None
+    except UnknownLabName as error:
+        complain(f"wavefleet lab: {error}")
+        raise typer.Exit(Exit.WRONG_INPUT) from None
     except LabError as error:
         complain(f"wavefleet lab: {error}")
         raise typer.Exit(Exit.OUTSIDE) from None

@@ -17,6 +17,7 @@ from pathlib import Path
 import typer
 
 from controller.cli.playground import Playground
+from controller.cli.render_lab import verify_text
 from controller.errors import LabError
 from controller.lab.down import lab_down
 from controller.lab.git_http import Export, GitHttpServer
@@ -81,11 +82,11 @@ def _upgrade(folder: Path, lab: Path, clusters: tuple[ClusterState, ...]) -> Non
         done = f"success wavefleet/real: real → {NEW}"
         _await(lambda: done in playground.log_with_notes(), daemon, f"both clusters on {NEW}")
     report = verify(clusters[0].bootstrap, TOPIC, acknowledged)
-    _say(f"{report.acknowledged} records acknowledged, {report.lost} lost, {report.duplicated} twice")
+    _say(verify_text(report).splitlines()[0])
     typer.echo("\n$ git log --notes=wavefleet\n")
     typer.echo(playground.log_with_notes())
-    if report.lost:
-        raise LabError(f"{report.lost} of {report.acknowledged} acknowledged records are lost; please report this")
+    if not report.is_good:
+        raise LabError(f"not every record is there once and in order: {', '.join(report.examples)}; please report this")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.errors import Problem
 from controller.model.durations import format_moment
-from controller.model.observation import Reading, Unknown
+from controller.model.observation import Finding, Reading, Unknown
 from controller.model.plan import Explanation
 from controller.model.verdict import Answer, Hold
 
@@ -46,6 +46,21 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "runs": _runs(explanation),
         "sentence": explanation.sentence,
         "answers": [_answer_json(answer) for answer in explanation.answers],
+        "findings": [_finding_json(finding) for finding in _findings(explanation)],
+    }
+
+
+def _findings(explanation: Explanation) -> tuple[Finding, ...]:
+    return explanation.reading.findings if isinstance(explanation.reading, Reading) else ()
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "severity": finding.severity.value,
+        "detail": finding.detail,
+        "count": finding.count,
+        "examples": list(finding.examples),
     }
 
 
@@ -92,3 +107,5 @@ def _explanation_lines(explanation: Explanation, now: datetime) -> Iterator[str]
             yield f"    hold  {answer.gate} ({hold.reason}): {hold.detail}{again}"
         else:
             yield f"    pass  {answer.gate}"
+    for finding in _findings(explanation):
+        yield f"    {finding.severity:<5} {finding.id}: {finding.detail}"

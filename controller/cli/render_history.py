@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from controller.cli.render import moment_json
-from controller.model import entries as e
+from controller.history import entries as e
 from controller.model.durations import format_duration, format_rough
 from controller.model.names import last_part
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from controller.cli.render import moment_json
+from controller.history.records import RolloutKind
 from controller.model.durations import counted, format_duration
-from controller.model.history import RolloutKind
 from controller.model.outbox import StatusState
 from controller.model.plan import Passage, Plan
 from controller.model.verdict import Hold

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from controller.cli.options import SimulateOutput
 from controller.cli.render import moment_json, to_json
 from controller.cli.speech import say
+from controller.history.records import RolloutKind
 from controller.model.durations import format_duration, format_rough
-from controller.model.history import RolloutKind
 from controller.simulate.events import Event, EventKind
 from controller.simulate.lengths import DELAYS, Length, RolloutSummary, Summary
 from controller.simulate.play import Play

@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.cli.render import moment_json
 from controller.cli.speech import printable
-from controller.model.history import GroupState, History
+from controller.history.records import GroupState, History
 from controller.model.names import short_names
 from controller.model.requests import FLEET
 

@@ -28,9 +28,9 @@ from controller.core.questions import (
 from controller.core.starts import send_back, start_cluster
 from controller.core.urgency import expedited
 from controller.core.waves import NextWave, Pool, definition_of, next_wave, pool_to_fill, waves_of
+from controller.history.entries import ClusterSetAside, WaveAdmitted, WaveFilled
+from controller.history.records import ClusterState, RolloutRecord, WaveRecord, Way
 from controller.model.declaration import ClusterGroup, Wave
-from controller.model.entries import ClusterSetAside, WaveAdmitted, WaveFilled
-from controller.model.history import ClusterState, RolloutRecord, WaveRecord, Way
 from controller.model.observation import Reading
 from controller.model.plan import Start
 from controller.model.verdict import Hold, HoldReason
@@ -186,13 +186,15 @@ def _asker(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> Ask:
 
 def _mend_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: WaveRecord, ask: Ask) -> RolloutRecord:
     """Move held clusters of an admitted wave to the tail, and fill the wave again if nobody is left in it."""
-    for name, record in tuple(rollout.members(wave.number)):
-        if record.state is ClusterState.PENDING:
-            for hold in ask(name):
-                in_vain = hold.reason is HoldReason.NEVER_TOGETHER and _has_twin_in(draft, rollout, wave, name)
-                if hold.reason is HoldReason.CLUSTER_HELD or in_vain:
-                    draft.add(ClusterSetAside(rollout.id, name, hold.detail))
-                    break
+    members = tuple(rollout.members(wave.number))
+    waiting = {name: ask(name) for name, record in members if record.state is ClusterState.PENDING}
+    # Where all that is left of a wave waits for twins, these may wait for those of it that have converged.
+    twinned = all(_first(holds, HoldReason.NEVER_TOGETHER) for holds in waiting.values())
+    in_vain = (HoldReason.NEVER_TOGETHER,) if twinned and not any(record.holds_slot for _, record in members) else ()
+    for name, holds in waiting.items():
+        hold = _first(holds, HoldReason.CLUSTER_HELD, *in_vain)
+        if hold is not None:
+            draft.add(ClusterSetAside(rollout.id, name, hold.detail))
     rollout = draft.recall.rollouts[rollout.id]
     if all(record.state is ClusterState.QUARANTINED for _, record in rollout.members(wave.number)):
         definition = definition_of(wave, rollout, group)
@@ -203,10 +205,8 @@ def _mend_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: 
     return draft.recall.rollouts[rollout.id]
 
 
-def _has_twin_in(draft: Draft, rollout: RolloutRecord, wave: WaveRecord, name: str) -> bool:
-    """Tell whether the wave, which soaks only once all of it is at rest, has another of the cluster's sets already."""
-    mates = {mate for mate, _ in rollout.members(wave.number)} - {name}
-    return any(mates & draft.apart.get(shared, set()) for shared in draft.shares(name))
+def _first(holds: Iterable[Hold], *reasons: HoldReason) -> Hold | None:
+    return next((hold for hold in holds if hold.reason in reasons), None)
 
 
 def _choose(draft: Draft, ask: Ask, pool: Pool) -> Candidates:

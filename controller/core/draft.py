@@ -10,21 +10,22 @@ from datetime import datetime, timedelta
 from statistics import median_high
 
 from controller.core.calendar import Opening, opening_at
+from controller.core.health import graded
 from controller.core.hops import DeadEnd, Hop, Position, next_hop
 from controller.core.news import News
-from controller.core.recall import Recall
 from controller.core.waves import Terrain
+from controller.history.entries import Entry
+from controller.history.recall import Recall
+from controller.history.records import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind
 from controller.model.calendar import Window
 from controller.model.catalog import Catalog
 from controller.model.declaration import ClusterGroup, ClusterHold, Finalize
-from controller.model.entries import Entry
-from controller.model.history import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind
 from controller.model.memory import Samples, Soak
 from controller.model.names import last_part, source_of
 from controller.model.observation import Observation, Reading, Unknown
 from controller.model.requests import FLEET
 from controller.model.snapshot import Snapshot
-from controller.model.versions import MetadataVersion, Target
+from controller.versions import MetadataVersion, Target
 
 _NO_SAMPLES = Samples()
 
@@ -37,11 +38,11 @@ class Draft:
         self.now: datetime = snapshot.now
         self.catalog = snapshot.declaration.catalog
         self.groups = {group.name: group for group in snapshot.declaration.groups}
-        self.clusters = snapshot.observation.clusters
         self.unlisted = _unlisted(snapshot.observation)
         self.news = News(snapshot)
         self.membership = self.news.membership
-        self.drifts = self.news.drifts(snapshot)
+        self.clusters = graded(snapshot.observation.clusters, self.membership, self.groups)
+        self.drifts = self.news.drifts(self.groups.values(), self.clusters)
         self.recall = Recall(snapshot.history)
         self.entries: list[Entry] = []
         self.samples: dict[str, Samples] = {}
@@ -101,7 +102,7 @@ class Draft:
 
         Those that are stopped or held are a person's concern already.
         """
-        stopped = {stop.cluster for stop in self.cluster_stops}
+        stopped = self.stopped()
         for group in self.groups.values():
             drift = self.drifts[group.name]
             missing = self.membership.missing.get(group.name, ())
@@ -165,9 +166,15 @@ class Draft:
         self.entries.append(entry)
 
     def reading(self, cluster: str) -> Reading | Unknown | None:
-        """Return what the cluster showed; None where no source lists it."""
+        """Return what the cluster showed; None where no source lists it, and none that was not read may."""
         observed = self.clusters.get(cluster)
-        return None if observed is None else observed.reading
+        if observed is not None:
+            return observed.reading
+        source = source_of(cluster)
+        if source not in self.unlisted:
+            return None
+        why = self.snapshot.observation.unreachable[source]
+        return Unknown(f"source {source} was not read since this process started: {why}")
 
     def sampled(self, cluster: str) -> Samples:
         """Return the samples up to the last cycle."""
@@ -221,6 +228,11 @@ class Draft:
         for (each, _), stop in sorted(self.recall.stops.items()):
             if each == scope and stop.acknowledged_at is None and kind in (None, stop.kind):
                 yield stop
+
+    def stopped(self) -> Collection[str]:
+        """Return the clusters that wait for a person, in quarantine or changed by others, of whatever group."""
+        stops = self.recall.stops.values()
+        return {stop.cluster for stop in stops if stop.cluster is not None and stop.acknowledged_at is None}
 
     def next_number(self, scope: str) -> int:
         """Return one more than any number recorded or acknowledged under ``scope``."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from controller.model.drift import Drift
 from controller.model.observation import ObservedCluster, Reading, Severity, Unknown
-from controller.model.versions import KafkaVersion, MetadataVersion, Target
+from controller.versions import KafkaVersion, MetadataVersion, Target
 
 
 def drift_of(names: Iterable[str], clusters: Mapping[str, ObservedCluster], target: Target) -> Drift:

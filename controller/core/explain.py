@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from controller.core.admission import Turn
 from controller.core.draft import Draft
 from controller.core.questions import previous_wave
+from controller.history.records import ClusterState, Outcome, RolloutKind, RolloutRecord
 from controller.model.declaration import ClusterGroup
 from controller.model.drift import Drift
 from controller.model.durations import counted, format_moment
-from controller.model.history import ClusterState, Outcome, RolloutKind, RolloutRecord
 from controller.model.names import listed
 from controller.model.outbox import StatusState
 from controller.model.verdict import Hold, HoldReason
-from controller.model.versions import Target
 from controller.model.view import WaveView
+from controller.versions import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ def sentence_of(draft: Draft, judgement: Judgement) -> str:
     """Return the subject's one sentence of this cycle."""
     subject = judgement.subject
     rollout = subject.rollout
-    head = f"{subject.group.name} → {subject.target}"
+    # First, since what is too long for a commit status loses its end.
+    unasked = "" if subject.group.health.asks_brokers else " (health from resource only)"
+    head = f"{subject.group.name} → {subject.target}{unasked}"
     if rollout is not None and rollout.is_running:
         via = f" via {rollout.target}" if rollout.target != subject.target else ""
         return f"{head}{via}: " + _running(draft, rollout, judgement)
@@ -58,7 +60,8 @@ def _resting(draft: Draft, judgement: Judgement) -> str:
     subject, holds, state = judgement.subject, judgement.holds, judgement.state
     rollout, drift = subject.rollout, subject.drift
     if drift.of == 0:
-        return "selects no live cluster" + (f"; {_hold(holds[0], draft)}" if holds else "")
+        unread = f", as far as is known: not read yet is {listed(draft.unlisted)}" if draft.unlisted else ""
+        return f"selects no live cluster{unread}" + (f"; {_hold(holds[0], draft)}" if holds else "")
     if subject.kind is RolloutKind.METADATA and (rollout is None or state is StatusState.PENDING):
         return f"{drift.on_target} of {counted(drift.of)} finalized" + _waits(holds, draft)
     if rollout is not None and rollout.outcome is Outcome.FAILED and state is StatusState.FAILURE:

@@ -8,10 +8,10 @@ pages; MetadataVersion.java). Until a level is finalized, going back is just ano
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from controller.history.records import RolloutKind
 from controller.model.catalog import Catalog, Release
-from controller.model.history import RolloutKind
 from controller.model.observation import Reading
-from controller.model.versions import KafkaVersion, MetadataVersion, Minor, Target
+from controller.versions import KafkaVersion, MetadataVersion, Minor, Target
 
 OLD_CLIENTS_RISK = "KIP-896"
 """4.x brokers refuse clients older than 2.1, and the brokers cannot tell us whether there are any."""

@@ -25,15 +25,15 @@ from controller.core.questions import (
 from controller.core.steps import level_of
 from controller.core.views import views_of
 from controller.core.waves import definition_of, waves_to_come
+from controller.history.records import ClusterRecord, RolloutKind, RolloutRecord, Way
 from controller.model.declaration import ClusterGroup, Wave
 from controller.model.durations import format_moment
-from controller.model.history import ClusterRecord, RolloutKind, RolloutRecord, Way
 from controller.model.names import last_part
 from controller.model.observation import Reading
 from controller.model.plan import Explanation, Passage
 from controller.model.snapshot import Snapshot
 from controller.model.verdict import Answer, Hold, HoldReason
-from controller.model.versions import MetadataVersion, Target
+from controller.versions import MetadataVersion, Target
 
 _NEED_TARGET = ("hop", "operator")
 
@@ -167,9 +167,10 @@ def _unclaimed(draft: Draft, cluster: str) -> Explanation:
     answers: tuple[Answer, ...] = fleet_answers(draft)
     reading = draft.reading(cluster)
     sentence = "no group claims it: it is reported, and never touched"
-    if reading is None:
+    if cluster not in draft.clusters:
         answers = (*answers, Answer("observation", observation(reading)))
-        sentence = "no source lists it any more"
+        unread = "whose it is shows once its source is read"
+        sentence = "no source lists it any more" if reading is None else unread
     return Explanation(cluster, None, None, None, None, "", reading, answers, sentence)
 
 

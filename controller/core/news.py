@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 
 from controller.core.drift import drift_of
 from controller.core.membership import assign, belongs_as_before
+from controller.history.records import RolloutRecord
+from controller.model.declaration import ClusterGroup
 from controller.model.drift import Drift
-from controller.model.history import RolloutRecord
 from controller.model.membership import Membership
+from controller.model.observation import ObservedCluster
 from controller.model.snapshot import Snapshot
 
 
@@ -43,14 +45,14 @@ class News:
             return before
         return assign(snapshot.declaration.groups, clusters, self._memory.ids)
 
-    def drifts(self, snapshot: Snapshot) -> Mapping[str, Drift]:
+    def drifts(self, groups: Iterable[ClusterGroup], clusters: Mapping[str, ObservedCluster]) -> Mapping[str, Drift]:
         """Return how each group stands to its release."""
-        clusters, before = snapshot.observation.clusters, self._memory.drifts
+        before = self._memory.drifts
         return {
             group.name: drift_of(self.membership.groups.get(group.name, ()), clusters, group.target)
             if self.is_of(group.name)
             else before[group.name]
-            for group in snapshot.declaration.groups
+            for group in groups
         }
 
     def is_of(self, group: str) -> bool:

@@ -18,8 +18,8 @@ from controller.core.soak import credit_soaks
 from controller.core.steps import note_reached
 from controller.core.stops import judge_failures, take_acknowledgements, take_requests
 from controller.core.views import at_rest, judged, still_at_rest, views_of
-from controller.model.entries import ClusterStarted, WaveAdmitted
-from controller.model.history import ClusterState, Way
+from controller.history.entries import ClusterStarted, WaveAdmitted
+from controller.history.records import ClusterState, Way
 from controller.model.memory import Memory
 from controller.model.plan import GateSubject, Plan
 from controller.model.snapshot import Snapshot

@@ -10,8 +10,7 @@ from datetime import timedelta
 from controller.core.draft import Draft
 from controller.core.drift import asks_for, describe, is_sick, is_well, runs
 from controller.core.stops import quarantine
-from controller.model.durations import format_duration
-from controller.model.entries import (
+from controller.history.entries import (
     ClusterConverged,
     ClusterFailed,
     ClusterReturned,
@@ -20,10 +19,11 @@ from controller.model.entries import (
     StartAccepted,
     StartWithdrawn,
 )
-from controller.model.history import ClusterRecord, ClusterState, RolloutRecord
+from controller.history.records import ClusterRecord, ClusterState, RolloutRecord
+from controller.model.durations import format_duration
 from controller.model.memory import Samples
 from controller.model.observation import Reading
-from controller.model.versions import Target
+from controller.versions import Target
 
 _ORPHAN_SAMPLES = 3
 _ORPHAN_DEADLINE = timedelta(hours=3)

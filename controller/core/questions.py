@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from controller.core import calendar
+from controller.core.barred import identity_of
 from controller.core.draft import Draft
 from controller.core.drift import drift_of
 from controller.core.gates.approval import approval
@@ -17,7 +18,6 @@ from controller.core.gates.freeze import freeze
 from controller.core.gates.halt import fleet_halt, group_halt
 from controller.core.gates.health import health
 from controller.core.gates.held import held
-from controller.core.gates.identity import belonging, identity
 from controller.core.gates.limits import domains
 from controller.core.gates.observation import observation
 from controller.core.gates.operator import refusal
@@ -35,14 +35,14 @@ from controller.core.soak import has_begun, soak_of
 from controller.core.steps import expected_duration, finalizes_at, has_failed, is_awaited, level_of, not_whole
 from controller.core.urgency import expedited
 from controller.core.ways import taken_here, way_back, way_on
+from controller.history.entries import OrderPassed
+from controller.history.records import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind, Way
 from controller.model.declaration import ClusterGroup, Wave
 from controller.model.durations import counted
-from controller.model.entries import OrderPassed
-from controller.model.history import ClusterState, RolloutKind, RolloutRecord, Stop, StopKind, Way
 from controller.model.observation import Reading
 from controller.model.requests import FLEET
 from controller.model.verdict import Answer, Hold, Verdict
-from controller.model.versions import KafkaVersion, MetadataVersion, Target
+from controller.versions import KafkaVersion, MetadataVersion, Target
 
 RETRY_INTERVALS = 5
 """Poll intervals after which a refused write is tried again."""
@@ -158,8 +158,8 @@ def previous_wave(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> 
     return PreviousWave(
         name=wave.name,
         has_soaked=wave.soaked_at is not None,
-        has_begun=has_begun(rollout, wave),
-        is_paused=memory is not None and not memory.healthy,
+        has_begun=has_begun(draft, rollout, wave),
+        paused="" if memory is None or memory.healthy else memory.behind or "not all of it is seen healthy",
         done=sum(state in _REACHED for state in states),
         of=len(states),
         soaked=wave.soaked if memory is None else memory.soaked,
@@ -185,10 +185,10 @@ def cluster_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | 
     answers = [
         Answer("observation", observation(reading)),
         _held(draft, group, name),
-        Answer("stopped", stopped(stops)),
+        Answer("stopped", stopped(stops, group.name, draft.groups)),
     ]
     if isinstance(reading, Reading):
-        answers.append(_identity(draft, group, name, reading))
+        answers.append(Answer("identity", identity_of(draft, group, name, reading)))
         if down:
             answers.extend(_quiet(draft, name, reading, failed=has_failed(draft, group.name, name)))
             answers.extend(way_back(draft, name, reading, group.target))
@@ -205,7 +205,7 @@ def return_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, na
     record, reading = rollout.clusters[name], draft.reading(name)
     answers = [Answer("observation", observation(reading)), _held(draft, group, name)]
     if isinstance(reading, Reading) and isinstance(record.release_from, KafkaVersion):
-        answers.append(_identity(draft, group, name, reading))
+        answers.append(Answer("identity", identity_of(draft, group, name, reading)))
         answers.extend(_quiet(draft, name, reading, failed=record.state is ClusterState.FAILED))
         answers.append(Answer("taken", taken_here(reading, rollout.target)))
         answers.extend(way_back(draft, name, reading, record.release_from))
@@ -217,16 +217,6 @@ def _held(draft: Draft, group: ClusterGroup, name: str) -> Answer:
     reading = draft.reading(name)
     annotation = reading.held if isinstance(reading, Reading) else None
     return Answer("held", held(draft.holds_in_git(group, name), annotation, draft.now))
-
-
-def _identity(draft: Draft, group: ClusterGroup, name: str, reading: Reading) -> Answer:
-    membership = draft.membership
-    claimed_by = membership.claimed_twice.get(name, ())
-    twice = name in membership.seen_twice
-    verdict = identity(reading, draft.snapshot.declaration.fleet, claimed_by, seen_twice=twice)
-    if not isinstance(verdict, Hold) and not claimed_by:
-        verdict = belonging(group.name, membership.owner.get(name))
-    return Answer("identity", verdict)
 
 
 def _quiet(draft: Draft, name: str, reading: Reading, *, failed: bool = False) -> Iterator[Answer]:
@@ -335,8 +325,7 @@ def _has_converged(draft: Draft, group: ClusterGroup) -> bool:
     moving = [name for name, record in records.items() if record.state is not ClusterState.SOAKED]
     if any(records[name].state is not ClusterState.PENDING for name in moving):
         return False
-    stopped = (stop.cluster for stop in draft.cluster_stops if stop.cluster is not None)
-    ours = (name for name in stopped if draft.membership.owner.get(name) == group.name)
+    ours = (name for name in draft.stopped() if draft.membership.owner.get(name) == group.name)
     outside = (name for name in (*drift.below, *drift.unknown, *ours) if name not in records)
     return all(draft.holds_in_git(group, name) for name in (*moving, *outside))
 

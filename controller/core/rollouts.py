@@ -6,6 +6,7 @@ has converged or failed, whatever is declared meanwhile.
 
 from collections.abc import Iterator
 
+from controller.core.barred import is_barred
 from controller.core.draft import Draft
 from controller.core.drift import runs
 from controller.core.hops import Hop
@@ -15,7 +16,6 @@ from controller.core.steps import (
     can_return,
     has_failed,
     hop_of,
-    is_held,
     late_comers,
     level_of,
     step_to_level,
@@ -24,8 +24,7 @@ from controller.core.steps import (
     why_not_in,
 )
 from controller.core.waves import order_of, split, waves_of
-from controller.model.declaration import ClusterGroup
-from controller.model.entries import (
+from controller.history.entries import (
     ClusterJoined,
     ClusterLeft,
     ClusterReplaced,
@@ -34,12 +33,13 @@ from controller.model.entries import (
     Stopped,
     TargetDeclared,
 )
-from controller.model.history import ClusterRecord, ClusterState, Outcome, RolloutKind, RolloutRecord, StopKind, Way
+from controller.history.records import ClusterRecord, ClusterState, Outcome, RolloutKind, RolloutRecord, StopKind, Way
+from controller.model.declaration import ClusterGroup
 from controller.model.memory import Samples
 from controller.model.names import source_of
 from controller.model.observation import Reading
 from controller.model.verdict import HoldReason
-from controller.model.versions import KafkaVersion, MetadataVersion, Target
+from controller.versions import KafkaVersion, MetadataVersion, Target
 
 _REACHED = (ClusterState.CONVERGED, ClusterState.SOAKED)
 
@@ -126,15 +126,15 @@ def _why_others_go_first(draft: Draft, group: ClusterGroup, running: RolloutReco
 
 def _going_elsewhere(draft: Draft, group: ClusterGroup, running: RolloutRecord) -> Iterator[tuple[str, Target]]:
     """Yield who has to go down, or over what lies between, by a rollout of its own; with its next target."""
-    drift, stopped = draft.drifts[group.name], {stop.cluster for stop in draft.open_stops(group.name)}
+    drift, stopped = draft.drifts[group.name], draft.stopped()
     for name in (*drift.above, *drift.below):
-        if name in running.clusters or name in stopped or is_held(draft, group, name):
+        if name in running.clusters or name in stopped:
             continue
         hop = hop_of(draft, group, name)
-        if isinstance(hop, Hop) and hop.target != group.target:
-            yield name, hop.target
-        elif can_return(draft, group, name):
-            yield name, group.target
+        target = hop.target if isinstance(hop, Hop) else group.target
+        goes = target != group.target or can_return(draft, group, name)
+        if goes and not is_barred(draft, group, name, target):
+            yield name, target
 
 
 def _is_kept(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, name: str) -> bool:

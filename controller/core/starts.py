@@ -20,13 +20,13 @@ from controller.core.questions import (
     time_answers,
 )
 from controller.core.waves import definition_of
+from controller.history.entries import ClusterStarted
+from controller.history.records import ClusterState, RolloutRecord, StopKind, WaveRecord, Way
 from controller.model.declaration import ClusterGroup, OnFailure
-from controller.model.entries import ClusterStarted
-from controller.model.history import ClusterState, RolloutRecord, StopKind, WaveRecord, Way
 from controller.model.observation import Reading
 from controller.model.plan import Start
 from controller.model.verdict import Hold, Verdict
-from controller.model.versions import KafkaVersion, Target
+from controller.versions import KafkaVersion, Target
 
 _GOES_BACK = (ClusterState.FAILED, ClusterState.CONVERGED, ClusterState.SOAKED)
 
@@ -121,7 +121,8 @@ def start_cluster(draft: Draft, rollout: RolloutRecord, name: str, target: Targe
         fleet=snapshot.declaration.fleet,
         pinned=reading.metadata_version if software else None,
     )
-    draft.add(ClusterStarted(rollout.id, name, release_from, target, start.token, start.expires_at, reading.kafka_id))
+    was = (reading.kafka_id, reading.lag)
+    draft.add(ClusterStarted(rollout.id, name, release_from, target, start.token, start.expires_at, *was))
     draft.take_slot(rollout.group, name)
     draft.moving[name] = target
     return start

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from controller.core.barred import is_barred, is_held
 from controller.core.draft import Draft
 from controller.core.drift import drift_of, is_well
 from controller.core.hops import DeadEnd, Hop, Position, illegal_return
+from controller.history.entries import TargetReached
+from controller.history.records import ClusterRecord, ClusterState, RolloutRecord, Way
 from controller.model.declaration import ClusterGroup, Finalize
-from controller.model.entries import TargetReached
-from controller.model.history import ClusterRecord, ClusterState, RolloutRecord, Way
 from controller.model.observation import Reading
-from controller.model.versions import KafkaVersion, MetadataVersion, Target
+from controller.versions import KafkaVersion, MetadataVersion, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,11 @@ def step_to_release(draft: Draft, group: ClusterGroup) -> Step | None:
     back = [name for name in draft.drifts[group.name].above if can_return(draft, group, name)]
     if back:
         return Step(Way.DOWN, group.target, tuple(back))
-    stopped = _stopped(draft, group)
+    stopped = draft.stopped()
     below = [name for name in draft.drifts[group.name].below if name not in stopped]
     hops = {name: hop for name in below if isinstance(hop := hop_of(draft, group, name), Hop)}
     detours = {name: hop for name, hop in hops.items() if hop.target != group.target}
-    between = {name: hop for name, hop in detours.items() if not is_held(draft, group, name)}
+    between = {name: hop for name, hop in detours.items() if not is_barred(draft, group, name, hop.target)}
     if between:
         first = min(between.values(), key=_lowest_release_first)
         return Step(Way.FORWARD, first.target, tuple(name for name, hop in between.items() if hop == first))
@@ -47,9 +48,8 @@ def step_to_release(draft: Draft, group: ClusterGroup) -> Step | None:
     return Step(Way.FORWARD, group.target, (*direct, *draft.drifts[group.name].unknown)) if direct else None
 
 
-def _stopped(draft: Draft, group: ClusterGroup) -> set[str]:
-    """Return the clusters of the group that wait for a person, in quarantine or changed by others."""
-    return {stop.cluster for stop in draft.open_stops(group.name) if stop.cluster is not None}
+def _is_kept_back(draft: Draft, group: ClusterGroup, name: str, target: Target) -> bool:
+    return is_barred(draft, group, name, target) or name in draft.stopped()
 
 
 def _lowest_release_first(hop: Hop) -> tuple[bool, Target]:
@@ -61,12 +61,6 @@ def hop_of(draft: Draft, group: ClusterGroup, name: str) -> Hop | DeadEnd | None
     """Return the cluster's first move on its way to the group's release; None while it cannot be seen."""
     reading = draft.reading(name)
     return draft.hop_of(group, reading) if isinstance(reading, Reading) else None
-
-
-def is_held(draft: Draft, group: ClusterGroup, name: str) -> bool:
-    """Tell whether a person holds the cluster, in Git or by annotation."""
-    reading = draft.reading(name)
-    return bool(draft.holds_in_git(group, name)) or (isinstance(reading, Reading) and reading.held is not None)
 
 
 def can_return(draft: Draft, group: ClusterGroup, name: str) -> bool:
@@ -99,7 +93,7 @@ def why_not_in(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, name: 
     passes_through = rollout.target != group.target
     if isinstance(hop, Hop) and hop.target != rollout.target:
         return f"it goes to {hop.target} next"
-    if passes_through and (isinstance(hop, DeadEnd) or is_held(draft, group, name) or name in _stopped(draft, group)):
+    if passes_through and (isinstance(hop, DeadEnd) or _is_kept_back(draft, group, name, rollout.target)):
         return "nothing waits for a cluster that is held on the way"
     return None
 

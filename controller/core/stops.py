@@ -5,10 +5,10 @@ are numbered under their group, and the number is what a person acknowledges, in
 """
 
 from controller.core.draft import Draft
+from controller.history.entries import ClusterQuarantined, ClusterReleased, RequestTaken, StopAcknowledged, Stopped
+from controller.history.records import ClusterState, RolloutRecord, Stop, StopKind
 from controller.model.declaration import ClusterGroup, Size
 from controller.model.durations import counted
-from controller.model.entries import ClusterQuarantined, ClusterReleased, RequestTaken, StopAcknowledged, Stopped
-from controller.model.history import ClusterState, RolloutRecord, Stop, StopKind
 from controller.model.requests import FLEET, Command, Request
 
 _NO_BUDGET = Size(count=0)

@@ -6,8 +6,8 @@ It never touches health, hops, limits, approvals or order, nor any finalization.
 from fnmatch import fnmatchcase
 
 from controller.core.draft import Draft
+from controller.history.records import RolloutKind, RolloutRecord
 from controller.model.declaration import ClusterGroup, Expedite
-from controller.model.history import RolloutKind, RolloutRecord
 
 
 def expedited(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None) -> tuple[Expedite, ...]:

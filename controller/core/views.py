@@ -25,16 +25,16 @@ from controller.core.steps import level_of, reached_at
 from controller.core.urgency import expedited
 from controller.core.waves import waves_to_come
 from controller.core.ways import above_target
+from controller.history.entries import GroupJudged
+from controller.history.records import ClusterState, GroupState, Outcome, RolloutKind, RolloutRecord, StopKind, Way
 from controller.model.declaration import ClusterGroup
 from controller.model.drift import Drift
 from controller.model.durations import format_moment
-from controller.model.entries import GroupJudged
-from controller.model.history import ClusterState, GroupState, Outcome, RolloutKind, RolloutRecord, StopKind, Way
 from controller.model.observation import Reading
 from controller.model.outbox import StatusState
 from controller.model.verdict import Hold, HoldReason
-from controller.model.versions import KafkaVersion, MetadataVersion, Target
 from controller.model.view import GroupView, WaveView
+from controller.versions import KafkaVersion, MetadataVersion, Target
 
 HOLDS_RECORDED_MAX = 100
 """Holds of one group that an entry lists; the plan itself has all of them."""
@@ -213,16 +213,26 @@ def _holds_of_clusters(draft: Draft, subject: Subject, asked: set[str | None]) -
     yield from _outside(draft, group, outside)
     yield from _unhealthy(draft, drift, asked)
     for stop in draft.cluster_stops:
-        verdict = stopped((stop,))
-        if stop.scope == group.name and stop.cluster not in asked and isinstance(verdict, Hold):
+        verdict = stopped((stop,), group.name, draft.groups)
+        ours = group.name in (stop.scope, membership.owner.get(stop.cluster or ""))
+        if ours and stop.cluster not in asked and isinstance(verdict, Hold):
             yield verdict.of(stop.cluster or "")
+
+
+_ONLY_PEOPLE = (
+    HoldReason.CLUSTER_HELD,
+    HoldReason.SEEN_TWICE,
+    HoldReason.OWNED_ELSEWHERE,
+    HoldReason.OPERATOR_UNSUPPORTED,
+)
+"""Why a cluster waits outside of any rollout until a person lets it go on (``core.barred``)."""
 
 
 def _outside(draft: Draft, group: ClusterGroup, names: Iterable[str]) -> Iterator[Hold]:
     """Yield who of the clusters below the target that wait outside of any running rollout is held, and why."""
     for name in names:
         for hold in holds_of(cluster_answers(draft, group, None, name)):
-            if hold.reason is HoldReason.CLUSTER_HELD:
+            if hold.reason in _ONLY_PEOPLE:
                 yield hold.of(name)
 
 

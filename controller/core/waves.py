@@ -10,10 +10,10 @@ from datetime import timedelta
 from hashlib import sha256
 from itertools import zip_longest
 
+from controller.history.records import ClusterState, RolloutRecord, WaveRecord, Way
 from controller.model.declaration import ClusterGroup, Size, Wave
-from controller.model.history import ClusterState, RolloutRecord, WaveRecord, Way
 from controller.model.observation import ObservedCluster
-from controller.model.versions import Target
+from controller.versions import Target
 
 TAIL = "tail"
 """The name of a wave made for what could not go in its own."""

@@ -10,12 +10,12 @@ from controller.core.draft import Draft
 from controller.core.gates.hop import hop
 from controller.core.gates.operator import operator
 from controller.core.steps import was_taken_to
+from controller.history.records import RolloutKind, RolloutRecord
 from controller.model.declaration import ClusterGroup
 from controller.model.durations import format_moment
-from controller.model.history import RolloutKind, RolloutRecord
 from controller.model.observation import Reading
 from controller.model.verdict import PASS, Answer, Hold, HoldReason, Verdict
-from controller.model.versions import KafkaVersion, MetadataVersion, Target
+from controller.versions import KafkaVersion, MetadataVersion, Target
 
 
 def way_on(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, name: str) -> Iterator[Answer]:
@@ -34,17 +34,19 @@ def way_on(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, nam
             illegal = f"its metadata.version is {reading.metadata_version} already"
         yield Answer("hop", hop(illegal, None, group.accept_risks))
         return
+    first: Target = target
     if reading.release >= target:
         yield Answer("hop", above_target(draft, group, name, target))
     else:
         way = draft.hop_of(group, reading)
+        first = way.target if rollout is None and isinstance(way, hops.Hop) else target
         is_direct = isinstance(way, hops.Hop) and way.target == target == group.target
         illegal = None if is_direct else hops.illegal_hop(hops.Position.of(reading), target, draft.catalog)
         if illegal is not None and isinstance(way, hops.DeadEnd):
             illegal = way.why
         risk = hops.OLD_CLIENTS_RISK if hops.crosses_to_4x(reading.release, target) else None
         yield Answer("hop", hop(illegal, risk, group.accept_risks))
-    yield Answer("operator", operator(target, reading.supported))
+    yield Answer("operator", PASS if isinstance(first, MetadataVersion) else operator(first, reading.supported))
 
 
 def taken_here(reading: Reading, target: Target) -> Verdict:

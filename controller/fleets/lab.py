@@ -1,47 +1,33 @@
 """The lab as a fleet: real brokers as local processes, found by the files in which their operator speaks.
 
-Health, ids and metadata.version come from the brokers themselves. The exact release cannot be told over the wire, only
-its line, so it comes from the operator and is held against what each broker says: where the two contradict each other,
-nobody knows what runs, and the cluster is unknown. It never touches a process, and imports nothing of the lab but the
-files' formats (``labfiles``).
+The exact release cannot be told over the wire, only its line, so it comes from the operator. How the brokers are is
+asked of them apart from this, by way of the addresses told here. It never touches a process, and imports nothing of the
+lab but the files' formats (``labfiles``).
 """
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 from controller import labfiles
 from controller.errors import ApplyInDoubt, ApplyRefused, LabError, ObservationError
 from controller.fleets import marks
-from controller.fleets.kafka_health import NEWEST_LINE_TOLD, OLDEST_LINE_TOLD, Answers, BrokerAddress, findings
 from controller.labfiles import ClusterFile, OperatorState, StatusFile, WantedFile
-from controller.model.observation import Finding, ObservedCluster, Reading, Severity, SourceReading, Unknown
+from controller.model.observation import (
+    Endpoints,
+    Finding,
+    ObservedCluster,
+    Reading,
+    Severity,
+    SourceReading,
+    Unknown,
+)
 from controller.model.plan import Start
-from controller.model.versions import KafkaVersion, MetadataVersion, Minor
+from controller.versions import KafkaVersion, MetadataVersion
 
-READERS_MAX = 8
-"""Clusters that are read at the same time."""
 SILENT_AFTER = timedelta(seconds=30)
 """The operator speaks every 5 seconds; after this long it is taken for dead."""
-
-_FILES_SECONDS = 1.0
-"""What reading a cluster's files may take."""
-
-
-class Brokers(Protocol):
-    """Who asks a cluster's brokers; ``kafka_health.KafkaBrokers``."""
-
-    @property
-    def limit_seconds(self) -> float:
-        """How long one cluster may take."""
-        ...
-
-    def ask(self, brokers: Sequence[BrokerAddress]) -> Answers:
-        """Return what they say; ObservationError where none does."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +44,17 @@ class _Files:
 class LabSource:
     """A FleetSource on the lab in ``directory``; ``levels`` are the known levels of metadata.version."""
 
-    def __init__(self, name: str, directory: Path, brokers: Brokers, levels: Mapping[int, MetadataVersion]) -> None:
+    def __init__(self, name: str, directory: Path, levels: Mapping[int, MetadataVersion]) -> None:
         self._name = name
         self._directory = directory
-        self._brokers = brokers
         self._levels = levels
-        self._readers = ThreadPoolExecutor(READERS_MAX, thread_name_prefix=f"lab-{name}")
-        self._labels: dict[str, Mapping[str, str]] = {}
+        self._known: dict[str, ClusterFile] = {}
+        """By name: what each cluster was like when it could be read last."""
 
     @property
     def name(self) -> str:
         """The source's name."""
         return self._name
-
-    def close(self) -> None:
-        """Let go of the reading threads; readings in hand end by their own time limits."""
-        self._readers.shutdown(wait=False, cancel_futures=True)
 
     def read(self, full: frozenset[str], now: datetime) -> SourceReading:
         """Return every cluster that is made; ObservationError where there is no lab."""
@@ -81,10 +62,7 @@ class LabSource:
             names = labfiles.read_lab(self._directory).clusters
         except LabError as error:
             raise ObservationError(f"source {self._name}: {error}") from error
-        futures = {name: self._readers.submit(self._read_cluster, name, full, now) for name in names}
-        rounds = -(-len(names) // READERS_MAX)
-        wait(futures.values(), timeout=rounds * (self._brokers.limit_seconds + _FILES_SECONDS))
-        observed = (self._observed(name, future) for name, future in futures.items())
+        observed = (self._observed(name, full, now) for name in names)
         return SourceReading(self._name, {cluster.name: cluster for cluster in observed if cluster is not None})
 
     def start(self, start: Start, now: datetime) -> None:
@@ -114,42 +92,27 @@ class LabSource:
             raise LabError(f"is gone: source {self._name} has no such cluster; look again")
         return labfiles.cluster_folder(self._directory, name)
 
-    def _observed(self, name: str, future: Future[Reading | Unknown | None]) -> ObservedCluster | None:
-        full_name = f"{self._name}/{name}"
-        if future.done():
-            reading = future.result()
-        else:
-            future.cancel()
-            reading = Unknown(f"reading it took longer than {self._brokers.limit_seconds:g} seconds")
-        return None if reading is None else ObservedCluster(full_name, self._labels.get(name, {}), reading)
-
-    def _read_cluster(self, name: str, full: frozenset[str], now: datetime) -> Reading | Unknown | None:
-        """Return what one cluster shows; None before it is made. Runs on a thread of its own."""
-        folder = labfiles.cluster_folder(self._directory, name)
+    def _observed(self, name: str, full: frozenset[str], now: datetime) -> ObservedCluster | None:
+        """Return what one cluster shows; None before it is made. Of one that cannot be read, the labels of before."""
+        full_name, folder = f"{self._name}/{name}", labfiles.cluster_folder(self._directory, name)
+        reading: Reading | Unknown
         try:
             cluster = labfiles.read_cluster(folder)
             if cluster is None:
                 return None
-            self._labels[name] = dict(cluster.labels)
-            if f"{self._name}/{name}" in full:
-                return self._full_reading(cluster, folder, now)
-            files = _read_files(cluster, folder)
-            return replace(self._reading(files, files.status.metadata_level, now), full=False)
-        except (LabError, ObservationError) as error:
-            return Unknown(str(error))
+            self._known[name] = cluster
+            reading = self._reading(_read_files(cluster, folder), now, full=full_name in full)
+        except LabError as error:
+            reading = Unknown(str(error))
+        if name not in self._known:
+            return ObservedCluster(full_name, {}, reading, Endpoints())
+        known = self._known[name]
+        endpoints = Endpoints(known.bootstrap, frozenset(broker.id for broker in known.brokers))
+        return ObservedCluster(full_name, dict(known.labels), reading, endpoints)
 
-    def _full_reading(self, cluster: ClusterFile, folder: Path, now: datetime) -> Reading:
-        before = _read_files(cluster, folder)
-        answers = self._brokers.ask([BrokerAddress(broker.id, broker.host, broker.port) for broker in cluster.brokers])
-        files = _read_files(cluster, folder)
-        _require_same(cluster, answers, (before.releases, files.releases))
-        reading = self._reading(files, answers.metadata_level, now)
-        seen = findings(answers, frozenset(broker.id for broker in cluster.brokers))
-        return replace(reading, findings=(*seen, *reading.findings))
-
-    def _reading(self, files: _Files, level: int | None, now: datetime) -> Reading:
-        """Return what the files say; ``level`` is the finalized metadata.version."""
+    def _reading(self, files: _Files, now: datetime, *, full: bool) -> Reading:
         wanted, status = files.wanted, files.status
+        level = status.metadata_level
         answered = status.observed_generation == wanted.generation
         reached = wanted.metadata_level is None or (level is not None and level >= wanted.metadata_level)
         silence = _silence(status, now)
@@ -162,6 +125,7 @@ class LabSource:
             findings=tuple(finding for finding in (silence, _failure(status)) if finding is not None),
             metadata_version=self._level(level),
             wanted_metadata=self._level(wanted.metadata_level),
+            full=full,
             kafka_id=files.cluster.cluster_id,
             held=wanted.annotations.get(marks.HOLD),
             fleet=wanted.annotations.get(marks.FLEET),
@@ -221,26 +185,6 @@ def _release(text: str) -> KafkaVersion:
         return KafkaVersion.parse(text)
     except ValueError as error:
         raise LabError(str(error)) from None
-
-
-def _require_same(cluster: ClusterFile, answers: Answers, told: Sequence[Mapping[int, KafkaVersion]]) -> None:
-    """Raise ObservationError where the brokers are others, or run another line, than the operator ``told``."""
-    if answers.kafka_id != cluster.cluster_id:
-        raise ObservationError(
-            f"brokers of {cluster.name}: found the cluster {answers.kafka_id}, expected {cluster.cluster_id}"
-        )
-    for broker, line in answers.lines.items():
-        # The operator's word is read before and after: in between, a broker may have come back on another release.
-        releases = [releases[broker] for releases in told]
-        if not any(_fits(release.line, line) for release in releases):
-            raise ObservationError(
-                f"broker {broker} of {cluster.name}: answers like {line[0]}.{line[1]}, but its operator says"
-                f" {releases[-1]}: nobody knows what it runs"
-            )
-
-
-def _fits(told: Minor, answered: Minor) -> bool:
-    return told < OLDEST_LINE_TOLD or min(told, NEWEST_LINE_TOLD) == answered
 
 
 def _silence(status: StatusFile, now: datetime) -> Finding | None:

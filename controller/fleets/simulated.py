@@ -22,7 +22,7 @@ from controller.fleets.simulated_state import State, StateFile
 from controller.model.inventory import Inventory
 from controller.model.observation import ObservedCluster, SourceReading, Unknown
 from controller.model.plan import Start
-from controller.model.versions import MetadataVersion
+from controller.versions import MetadataVersion
 
 
 class SimulatedSource:

@@ -16,7 +16,7 @@ from controller.fleets.simulated_levels import Finalization, finalization_of, le
 from controller.fleets.simulated_rolls import FIRST_GENERATION, Roll, Script, Wish, brokers_after, first_wish, roll_of
 from controller.model.inventory import Fault, FaultKind, SimulatedCluster
 from controller.model.observation import Finding, Reading, Severity, Unknown
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.versions import KafkaVersion, MetadataVersion
 
 
 @dataclass(frozen=True, slots=True)

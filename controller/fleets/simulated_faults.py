@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.model.inventory import Fault, Inventory
-from controller.model.versions import KafkaVersion
+from controller.versions import KafkaVersion
 
 
 @dataclass(frozen=True, slots=True)

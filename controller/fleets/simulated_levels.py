@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from controller.fleets.simulated_faults import Span, begin_of, later, span_of
 from controller.fleets.simulated_rolls import LevelWish, Script, Wish, roll_of
 from controller.model.inventory import FaultKind
-from controller.model.versions import MetadataVersion
+from controller.versions import MetadataVersion
 
 
 @dataclass(frozen=True, slots=True)

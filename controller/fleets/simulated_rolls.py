@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from controller.fleets.simulated_faults import begin_of, concerns, later, span_of
 from controller.model.inventory import Fault, FaultKind, SimulatedCluster
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.versions import KafkaVersion, MetadataVersion
 
 Brokers = tuple[tuple[KafkaVersion, int], ...]
 """How many brokers run which release, those that roll first in front."""

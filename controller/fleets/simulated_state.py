@@ -16,7 +16,7 @@ import msgspec
 from controller import atomic, typedjson
 from controller.errors import ObservationError
 from controller.fleets.simulated_rolls import Brokers, LevelWish, Wish
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.versions import KafkaVersion, MetadataVersion
 
 FORMAT = 2
 """Raised by every change that an older program would misread: 2 remembers levels of metadata.version."""
@@ -134,7 +134,7 @@ class StateFile:
                     f"{self._path}: found the state of {file.source!r}, expected {expected}; {_MEND}"
                 )
             return State(file.started_at, {name: _from_file(wish) for name, wish in file.clusters.items()})
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+        except (*typedjson.UNREADABLE, ValueError) as error:
             raise ObservationError(f"{self._path}: found {error}, expected {expected}; {_MEND}") from None
 
 

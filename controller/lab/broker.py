@@ -3,20 +3,29 @@
 Everything is cut down to what a lab needs: 150 MB of memory a broker, logs of at most a few megabytes, internal topics
 with few partitions. Each node is broker and controller in one, with a fixed list of voters. The numbers were
 tried on real brokers; without the small ``dedupe.buffer`` a heap of this size dies at the start.
+
+Where listeners are secure, clients come in over TLS and SCRAM, or a certificate beside it; brokers and controllers
+speak plainly among themselves, on loopback ports of their own. The user must be known before the first start, so it is
+given to the format tool, in a file that is gone right after.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from controller.errors import LabError
+from controller.lab.certificates import keep_secret
 from controller.lab.processes import Program, start
+from controller.lab.reach import read_secret
 from controller.lab.records import BrokerFile, ProcessRecord, broker_folder, write_broker
 from controller.lab.releases import Installation, Release
 from controller.lab.toolchain import run_bounded
-from controller.labfiles import BrokerPlace, ClusterFile
+from controller.labfiles import BrokerPlace, ClusterFile, credentials_of
 
 FORMAT_SECONDS_MAX = 60.0
 """Seconds as seen: 1.2."""
@@ -28,6 +37,8 @@ _SHORT_LIVED = ("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """For a tool that ends within seconds: it is over before Java's second compiler pays, which costs it a third more."""
 _FORMAT_CLASSES = ("kafka.tools.StorageTool", "org.apache.kafka.tools.StorageTool")
 """The format tool's class up to 4.3, and where it goes in later releases."""
+_SECRET = re.compile(r"\b(password|salt|storedKey|serverKey)=[^\s\])]*")
+"""In what the format tool says of a user."""
 _LINE_CHARACTERS_MAX = 300
 _LOG_END_BYTES = 64 * 1024
 
@@ -36,12 +47,8 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id={id}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
-inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={log_dirs}
+{listeners}log.dirs={log_dirs}
 default.replication.factor={replication}
 min.insync.replicas={in_sync_min}
 offsets.topic.replication.factor={replication}
@@ -60,6 +67,28 @@ log.cleaner.dedupe.buffer.size=4194304
 log.segment.bytes=67108864
 log.index.size.max.bytes=1048576
 """
+
+_PLAIN_LISTENERS = """\
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+"""
+
+_SECURE_LISTENERS = """\
+listeners=CLIENTS://{host}:{port},INTERNAL://{host}:{internal_port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=CLIENTS://{host}:{port},INTERNAL://{host}:{internal_port}
+inter.broker.listener.name=INTERNAL
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENTS:SASL_SSL
+listener.name.clients.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.clients.scram-sha-512.sasl.jaas.config={login} required;
+listener.name.clients.ssl.client.auth=requested
+listener.name.clients.ssl.keystore.type=PEM
+listener.name.clients.ssl.keystore.location={certificate}
+listener.name.clients.ssl.truststore.type=PEM
+listener.name.clients.ssl.truststore.location={authorities}
+"""
+_SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
 _LOG4J1 = """\
 log4j.rootLogger=INFO, file
@@ -96,6 +125,11 @@ def replication_of(brokers: int) -> tuple[int, int]:
     return min(brokers, 3), 2 if brokers >= 3 else 1
 
 
+def certificate_file(folder: Path) -> Path:
+    """The PEM file with the key and the certificate of the broker in ``folder``, where listeners are secure."""
+    return folder / "broker.pem"
+
+
 def is_formatted(cluster_dir: Path, broker_id: int) -> bool:
     """Whether the broker's data folder belongs to its cluster already."""
     return (broker_folder(cluster_dir, broker_id) / "data" / "meta.properties").is_file()
@@ -105,11 +139,34 @@ def format_broker(cluster_dir: Path, cluster: ClusterFile, place: BrokerPlace, i
     """Format the broker's data folder for its cluster, at the release's own metadata.version; LabError if it fails."""
     folder = broker_folder(cluster_dir, place.id)
     _write_configuration(folder, cluster, place, installation.release)
+    with _user_arguments(folder, cluster) as user:
+        _run_format_tool(folder, cluster.cluster_id, installation, user)
+
+
+@contextmanager
+def _user_arguments(folder: Path, cluster: ClusterFile) -> Iterator[tuple[str, ...]]:
+    """Arguments that tell the format tool the user of secure listeners; the password is in a file, for the block."""
+    if not cluster.secure:
+        yield ()
+        return
+    files = credentials_of(folder.parents[2])
+    user = f"SCRAM-SHA-512=[name={read_secret(files.username)},password={read_secret(files.password)}]"
+    path = folder / "format-arguments"
+    try:
+        keep_secret(path, f"--add-scram\n{user}\n")
+        yield (f"@{path}",)
+    except OSError as error:
+        raise LabError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _run_format_tool(folder: Path, cluster_id: str, installation: Installation, user: tuple[str, ...]) -> None:
     output = ""
     for tool in _FORMAT_CLASSES:
         argv = installation.command(*_SHORT_LIVED, *_logging_option(folder, installation.release), main=tool)
         ended = run_bounded(
-            (*argv, "format", "-t", cluster.cluster_id, "-c", str(folder / "server.properties")),
+            (*argv, "format", "-t", cluster_id, "-c", str(folder / "server.properties"), *user),
             environ=installation.environ,
             folder=folder,
             seconds_max=FORMAT_SECONDS_MAX,
@@ -160,12 +217,19 @@ def _write_configuration(folder: Path, cluster: ClusterFile, place: BrokerPlace,
 def server_properties(folder: Path, cluster: ClusterFile, place: BrokerPlace) -> str:
     """The broker's configuration."""
     replication, in_sync_min = replication_of(len(cluster.brokers))
+    listeners = _SECURE_LISTENERS if cluster.secure else _PLAIN_LISTENERS
     return _PROPERTIES.format(
         id=place.id,
         voters=",".join(f"{node.id}@{node.host}:{node.controller_port}" for node in cluster.brokers),
-        host=place.host,
-        port=place.port,
-        controller_port=place.controller_port,
+        listeners=listeners.format(
+            host=place.host,
+            port=place.port,
+            controller_port=place.controller_port,
+            internal_port=place.internal_port,
+            login=_SCRAM_LOGIN,
+            certificate=certificate_file(folder),
+            authorities=credentials_of(folder.parents[2]).authorities if cluster.secure else "",
+        ),
         log_dirs=folder / "data",
         replication=replication,
         in_sync_min=in_sync_min,
@@ -185,7 +249,7 @@ def _java_escapes(text: str) -> str:
 
 
 def _last_line(output: str) -> str:
-    lines = [line for line in output.splitlines() if line.strip()]
+    lines = [line for line in _SECRET.sub(r"\1=…", output).splitlines() if line.strip()]
     return _shortened(lines[-1]) if lines else "it said nothing"
 
 

@@ -1,8 +1,8 @@
 """Looks at one live cluster through kafka-python, the only place of the lab's operator that imports it.
 
 Every look opens a client, asks four questions and closes it: a client that is kept would have to survive the very
-restarts it watches. The one thing that it changes is ``metadata.version``, upwards alone, and only after the brokers
-themselves called that valid. When that may be done is chosen elsewhere.
+restarts it watches; the way in, plain or secure, is ``reach``. The one thing that it changes is ``metadata.version``,
+upwards alone, and only after the brokers themselves called that valid. When that may be done is chosen elsewhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from controller.brokers.access import Access
 from controller.errors import LabError
+from controller.lab.reach import client_options
 from controller.labfiles import BrokerPlace
 
 CONNECT_SECONDS_MAX = 1.0
@@ -24,10 +26,10 @@ BOOTSTRAP_MS_MAX = 2000
 VOTER_LAG_MS_MAX = 5000
 """A voter further behind the quorum's leader than this does not count as caught up; a fetch is due every 0.5 s."""
 
-
 FINALIZE_MS_MAX = 4000
 """How long the active controller may take to have a new level agreed on; its answer must come within REQUEST_MS_MAX."""
 _METADATA_VERSION = "metadata.version"
+_PLAIN = Access()
 
 
 class ClusterUnreachable(LabError):
@@ -63,15 +65,18 @@ class ClusterView:
         return (broker_ids - (self.registered & self.answering)) | self.absent | self.lagging_voters
 
 
-def look_at_cluster(brokers: Sequence[BrokerPlace]) -> ClusterView:
-    """Ask the cluster; ClusterUnreachable when it does not answer within a few seconds."""
+def look_at_cluster(brokers: Sequence[BrokerPlace], access: Access = _PLAIN) -> ClusterView:
+    """Ask the cluster; ClusterUnreachable when it does not answer within a few seconds.
+
+    LabError where a certificate or password that ``access`` needs cannot be had.
+    """
     from kafka.errors import KafkaError
 
     answering = {broker.id: f"{broker.host}:{broker.port}" for broker in brokers if _accepts(broker)}
     if not answering:
         raise ClusterUnreachable("no broker accepts connections")
     try:
-        with _client([*answering.values()]) as client:
+        with _client([*answering.values()], access) as client:
             cluster = client.describe_cluster()
             topics = client.describe_topics()
             quorum = client.describe_metadata_quorum()
@@ -84,7 +89,7 @@ def look_at_cluster(brokers: Sequence[BrokerPlace]) -> ClusterView:
         raise ClusterUnreachable(f"an incomplete answer: {error!r}") from error
 
 
-def finalize_level(brokers: Sequence[BrokerPlace], level: int) -> None:
+def finalize_level(brokers: Sequence[BrokerPlace], level: int, access: Access = _PLAIN) -> None:
     """Raise ``metadata.version`` to ``level``, which cannot be undone; at that level already, it stays.
 
     LevelRefused where the brokers call it invalid; ClusterUnreachable where they do not answer in time, after which
@@ -96,7 +101,7 @@ def finalize_level(brokers: Sequence[BrokerPlace], level: int) -> None:
     if not answering:
         raise ClusterUnreachable("no broker accepts connections")
     try:
-        with _client(answering) as client:
+        with _client(answering, access) as client:
             for validate_only in (True, False):
                 _update(client, level, validate_only=validate_only)
     except InvalidUpdateVersionError as error:
@@ -122,7 +127,7 @@ def _accepts(broker: BrokerPlace) -> bool:
 
 
 @contextmanager
-def _client(bootstrap: Sequence[str]) -> Iterator[Any]:
+def _client(bootstrap: Sequence[str], access: Access) -> Iterator[Any]:
     """An admin client; closed also when its constructor fails, which by itself leaves a thread behind (3.0.12)."""
     from kafka import KafkaAdminClient
     from kafka.errors import KafkaError
@@ -140,6 +145,7 @@ def _client(bootstrap: Sequence[str]) -> Iterator[Any]:
             request_timeout_ms=REQUEST_MS_MAX,
             bootstrap_timeout_ms=BOOTSTRAP_MS_MAX,
             kafka_client=make,
+            **client_options(access),
         )
     finally:
         # Not client.close(): where its constructor failed there is no client, and its thread would stay.

@@ -1,7 +1,8 @@
 """Stops what ``lab up`` started, and nothing else: the operator first, so that it restarts nothing, then the brokers.
 
-Only processes that a record names by pid, start and boot are signalled. Files are deleted only on request, and only
-those the lab made: a file somebody put into its folder stays, and so does the folder.
+Only processes that a record names by pid, start and boot are signalled. What was broken on purpose is mended, so that
+the lab comes up whole. Files are deleted only on request, and only those the lab made: a file somebody put into its
+folder stays, and so does the folder.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import LabError
+from controller.lab.breaking import end_faults
 from controller.lab.processes import LOOK_SECONDS, is_running, send, wait_until_ended
 from controller.lab.records import ProcessRecord, broker_folder, locked, operator_file, read_broker, read_process
-from controller.labfiles import cluster_folder, read_cluster, read_lab
+from controller.labfiles import cluster_folder, credentials_of, read_cluster, read_clusters, read_lab
 
 LOCK_WAIT_SECONDS = 10.0
 OPERATOR_SECONDS_MAX = 20.0
@@ -38,7 +40,8 @@ _LAB_FILES = (
     "lab.lock",
 )
 """``lab.json`` almost last: as long as it is there, a broken-off deletion can be repeated."""
-_CLUSTER_FILES = ("wanted.json", "wanted.lock", "status.json", "cluster.json")
+_CLUSTER_FILES = ("wanted.json", "wanted.lock", "status.json", "faults.json", "faults.lock", "cluster.json")
+_CREDENTIAL_FILES = ("ca.crt", "ca.key", "user.crt", "user.key", "username", "password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,9 @@ def lab_down(
         _end_brokers(_brokers(directory), seconds_max, quorum_lost_seconds_max)
         if remove_files:
             _remove(directory)
+            return
+        for cluster in read_clusters(directory):
+            end_faults(cluster_folder(directory, cluster.name), cluster)
 
 
 def _brokers(directory: Path) -> list[_Brokers]:
@@ -107,6 +113,7 @@ def _asked(processes: list[ProcessRecord]) -> list[ProcessRecord]:
     running = [process for process in processes if is_running(process)]
     for process in running:
         send(process, signal.SIGTERM)
+        send(process, signal.SIGCONT)  # one that was stopped on purpose could not hear it
     return running
 
 
@@ -127,9 +134,17 @@ def _remove(directory: Path) -> None:
         cluster = read_cluster(folder)
         for place in cluster.brokers if cluster else ():
             shutil.rmtree(broker_folder(folder, place.id), ignore_errors=True)
+        for acknowledged in (folder / "load").glob("*.acked"):
+            acknowledged.unlink(missing_ok=True)
+        _remove_if_empty(folder / "load")
         _unlink(folder, _CLUSTER_FILES)
         _remove_if_empty(folder)
     _remove_if_empty(directory / "clusters")
+    credentials = credentials_of(directory).folder
+    _unlink(credentials, _CREDENTIAL_FILES)
+    for leftover in credentials.glob(".making-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    _remove_if_empty(credentials)
     _unlink(directory, _LAB_FILES)
     _remove_if_empty(directory)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from controller.brokers.access import Access
 from controller.errors import LabError
 from controller.lab.admission import Admission, LevelAdmission
 from controller.lab.broker import last_words, start_broker
@@ -25,7 +26,9 @@ from controller.lab.cluster_view import (
     finalize_level,
     look_at_cluster,
 )
+from controller.lab.faults import FaultsFile, faults_locked, read_faults
 from controller.lab.processes import is_running, send
+from controller.lab.reach import access_of
 from controller.lab.records import BrokerFile, ProcessRecord, read_broker, write_broker
 from controller.lab.releases import Release, ReleaseCache
 from controller.lab.rolling import Assign, Finalize, Move, Node, Rest, Situation, Start, StopForRoll, next_move
@@ -78,9 +81,9 @@ class Surroundings:
     now: Callable[[], datetime]
     stop: Stop
     """Asked in long waits; true when the operator is to leave."""
-    ask: Callable[[Sequence[BrokerPlace]], ClusterView] = look_at_cluster
+    ask: Callable[[Sequence[BrokerPlace], Access], ClusterView] = look_at_cluster
     """Asks the brokers of a cluster; raises ClusterUnreachable."""
-    finalize: Callable[[Sequence[BrokerPlace], int], None] = finalize_level
+    finalize: Callable[[Sequence[BrokerPlace], int, Access], None] = finalize_level
     """Raises metadata.version; raises LevelRefused, ClusterUnreachable."""
     patience: Patience = field(default_factory=Patience)
 
@@ -92,6 +95,7 @@ class ClusterKeeper:
         before = read_status(cluster_dir)
         self._dir = cluster_dir
         self._cluster = cluster
+        self._access = access_of(cluster_dir, cluster)
         self._around = surroundings
         self._patience = surroundings.patience
         self._admission = Admission()
@@ -100,6 +104,7 @@ class ClusterKeeper:
         self._stop_asked: dict[int, float] = {}
         self._started: dict[int, float] = {}
         self._unproven: dict[int, int] = {}
+        self._faults = FaultsFile()
         self._at_rest: tuple[Seen, float] | None = None
         self._move: tuple[str, float] = ("", 0.0)
 
@@ -129,8 +134,17 @@ class ClusterKeeper:
         self._writer.write(seen.wanted, seen.nodes, seen.processes, OperatorState.FAILED, sentence)
 
     def _see(self, wanted: WantedFile) -> Seen:
+        self._take_in(read_faults(self._dir))
         pairs = tuple(self._see_broker(place, wanted) for place in self._cluster.brokers)
         return Seen(wanted, tuple(node for node, _ in pairs), tuple(process for _, process in pairs))
+
+    def _take_in(self, faults: FaultsFile) -> None:
+        """A broker that was mended is not to wait for what its faults made it look like."""
+        for broker_id in {before.broker for before in self._faults.faults if before not in faults.faults}:
+            self._unproven.pop(broker_id, None)
+            if broker_id in self._stop_asked:
+                self._stop_asked[broker_id] = time.monotonic()
+        self._faults = faults
 
     def _see_broker(self, place: BrokerPlace, wanted: WantedFile) -> tuple[Node, ProcessRecord | None]:
         # A broker that was never started is to run what is wanted.
@@ -144,12 +158,14 @@ class ClusterKeeper:
             running=file.release if process else None,
             stopping=place.id in self._stop_asked,
             starts_failed=self._unproven.get(place.id, 0),
+            held=self._faults.hold(place.id),
         )
         return node, process
 
     def _ask(self, seen: Seen) -> ClusterView | None:
         try:
-            view = self._around.ask(self._cluster.brokers)
+            asked = [place for place in self._cluster.brokers if not self._faults.hold(place.id)]
+            view = self._around.ask(asked, self._access)
         except ClusterUnreachable as error:
             _LOG.debug("%s: %s", self._cluster.name, error)
             return None
@@ -218,7 +234,7 @@ class ClusterKeeper:
     def _finalize(self, level: int, seen: Seen) -> None:
         """Raise the level; whether it came to that is seen at the next look, which asks again where it did not."""
         try:
-            self._around.finalize(self._cluster.brokers, level)
+            self._around.finalize(self._cluster.brokers, level, self._access)
         except LevelRefused as refused:
             self._levels.refuse(seen.wanted, str(refused))
         except ClusterUnreachable as error:
@@ -246,12 +262,17 @@ class ClusterKeeper:
         installation = self._around.releases.provide(
             Release.parse(assigned), progress=_LOG.info, stop=self._around.stop
         )
-        self._started[broker_id] = time.monotonic()
-        self._unproven[broker_id] = failed + 1
-        start_broker(self._dir, self._cluster, place, installation)
+        with faults_locked(self._dir, stop=self._around.stop):
+            if read_faults(self._dir).hold(broker_id):
+                return
+            self._started[broker_id] = time.monotonic()
+            self._unproven[broker_id] = failed + 1
+            start_broker(self._dir, self._cluster, place, installation)
 
     def _kill_what_never_ends(self, seen: Seen) -> None:
         for node in seen.nodes:
+            if node.held:
+                continue
             if node.stopping and time.monotonic() - self._stop_asked[node.id] > self._patience.stop_kill_seconds:
                 _LOG.warning("%s: broker %d is killed: it did not end", self._cluster.name, node.id)
                 self._send(node.id, signal.SIGKILL)

@@ -102,6 +102,14 @@ def is_running(process: ProcessRecord | None) -> bool:
     return not seen.dead
 
 
+def is_frozen(process: ProcessRecord | None) -> bool:
+    """Whether exactly this process lives and is stopped, as by SIGSTOP."""
+    if process is None or not is_running(process):
+        return False
+    seen = _look_at(process.pid)
+    return seen is not None and seen.ticks == process.start_ticks and seen.frozen
+
+
 def send(process: ProcessRecord, signal_number: signal.Signals) -> None:
     """Signal exactly this process, if it lives.
 
@@ -145,6 +153,7 @@ def start_ticks(pid: int) -> int | None:
 class _Look:
     ticks: int
     dead: bool
+    frozen: bool
 
 
 def _look_at(pid: int) -> _Look | None:
@@ -154,7 +163,7 @@ def _look_at(pid: int) -> _Look | None:
         return None
     # The second field is the program's name in brackets and may contain anything, also brackets and blanks.
     fields = text.rpartition(")")[2].split()
-    return _Look(ticks=int(fields[19]), dead=fields[0] in {"Z", "X"})
+    return _Look(ticks=int(fields[19]), dead=fields[0] in {"Z", "X"}, frozen=fields[0] == "T")
 
 
 def boot_id() -> str:

@@ -28,6 +28,8 @@ class Node:
     """It was asked to stop and has not ended yet."""
     starts_failed: int = 0
     """Starts in a row after which it ended without having been seen fully there."""
+    held: bool = False
+    """It is broken on purpose, and stays as it is until that is mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +113,12 @@ def next_move(situation: Situation) -> Move:
     stopping = tuple(node.id for node in nodes if node.stopping)
     if stopping:
         return Await(f"waiting for {_named(stopping)} to shut down in order")
-    stopped = tuple(node for node in nodes if node.running is None)
+    stopped = tuple(node for node in nodes if node.running is None and not node.held)
     if stopped:
         return _move_of_stopped(stopped, situation.wanted)
+    down = tuple(node.id for node in nodes if node.running is None)
+    if down:
+        return Await(f"waiting for {_named(down)}, broken on purpose, to be mended")
     for node in nodes:
         if node.running == situation.wanted and node.assigned != situation.wanted:
             return Assign(node.id, str(situation.wanted))  # its roll was called off before it was stopped

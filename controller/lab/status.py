@@ -1,13 +1,17 @@
 """A lab as one value, for people: what runs, what is wanted, what the operator says of it.
 
-It reads the lab's files and the process table and asks no broker; that is the operator's work, and the daemon's.
+It reads the lab's files and the process table. Brokers are asked only by ``with_answers``, and only whether they
+answer: what they say is the operator's work, and the daemon's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from controller.lab.faults import FaultKind, FaultsFile, read_faults
+from controller.lab.probe import answering
 from controller.lab.processes import is_running
 from controller.lab.records import operator_file, read_broker, read_process
 from controller.labfiles import (
@@ -32,6 +36,15 @@ class BrokerState:
     """What it runs, or is started with next."""
     pid: int | None
     """None while it does not run."""
+    faults: tuple[FaultKind, ...] = ()
+    """How it is broken on purpose."""
+    reachable: bool | None = None
+    """Whether it answers; None where it was not asked."""
+
+    @property
+    def port(self) -> int:
+        """The port clients use."""
+        return int(self.address.rpartition(":")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,13 @@ class ClusterState:
     """The level that metadata.version is to be finalized at; None where nobody asked for one."""
     level: int | None = None
     """The finalized level as the operator saw it last; None before it did."""
+    secure: bool = False
+    """Whether clients need TLS and a password."""
+
+    @property
+    def faults(self) -> tuple[tuple[int, FaultKind], ...]:
+        """Everything that is broken on purpose, by broker."""
+        return tuple((broker.id, kind) for broker in self.brokers for kind in broker.faults)
 
     @property
     def is_ready(self) -> bool:
@@ -99,9 +119,20 @@ def lab_status(directory: Path) -> LabState:
     )
 
 
+def with_answers(state: LabState) -> LabState:
+    """Return ``state`` with what its brokers answer now; it takes some seconds where many do not."""
+    answers = answering(state.directory)
+    return replace(state, clusters=tuple(_with_answers(cluster, answers) for cluster in state.clusters))
+
+
+def _with_answers(cluster: ClusterState, answers: Mapping[str, frozenset[int]]) -> ClusterState:
+    there = answers.get(cluster.name, frozenset())
+    return replace(cluster, brokers=tuple(replace(it, reachable=it.id in there) for it in cluster.brokers))
+
+
 def _cluster(directory: Path, cluster: ClusterFile) -> ClusterState:
     folder = cluster_folder(directory, cluster.name)
-    wanted, status = read_wanted(folder), read_status(folder)
+    wanted, status, faults = read_wanted(folder), read_status(folder), read_faults(folder)
     return ClusterState(
         name=cluster.name,
         bootstrap=",".join(cluster.bootstrap),
@@ -110,18 +141,20 @@ def _cluster(directory: Path, cluster: ClusterFile) -> ClusterState:
         operator_says=status.state if status and status.observed_generation == wanted.generation else None,
         message=status.message if status else "",
         brokers=tuple(
-            _broker(folder, place.id, address, wanted.release)
+            _broker(folder, (place.id, address), wanted.release, faults)
             for place, address in zip(cluster.brokers, cluster.bootstrap, strict=True)
         ),
         wanted_level=wanted.metadata_level,
         level=status.metadata_level if status else None,
+        secure=cluster.secure,
     )
 
 
-def _broker(folder: Path, broker_id: int, address: str, wanted: str) -> BrokerState:
-    file = read_broker(folder, broker_id)
+def _broker(folder: Path, place: tuple[int, str], wanted: str, faults: FaultsFile) -> BrokerState:
+    broker_id, address = place
+    file, broken = read_broker(folder, broker_id), faults.of(broker_id)
     if file is None:
-        return BrokerState(broker_id, address, wanted, None)
+        return BrokerState(broker_id, address, wanted, None, broken)
     if file.process is None or file.release is None or not is_running(file.process):
-        return BrokerState(broker_id, address, file.assigned, None)
-    return BrokerState(broker_id, address, file.release, file.process.pid)
+        return BrokerState(broker_id, address, file.assigned, None, broken)
+    return BrokerState(broker_id, address, file.release, file.process.pid, broken)

@@ -17,11 +17,13 @@ from pathlib import Path
 import msgspec
 
 from controller.errors import LabError
-from controller.lab.broker import format_broker, is_formatted
+from controller.lab.broker import certificate_file, format_broker, is_formatted
+from controller.lab.certificates import OpenSsl, provide_broker_certificate, provide_credentials
 from controller.lab.ports import LOOPBACK, choose_ports
 from controller.lab.processes import Program, is_running, require_proc, start
 from controller.lab.records import broker_folder, locked, operator_file, read_process
 from controller.lab.releases import Release, ReleaseCache
+from controller.lab.shape import Asked
 from controller.lab.status import LabState, lab_status
 from controller.labfiles import (
     BrokerPlace,
@@ -29,6 +31,7 @@ from controller.labfiles import (
     LabFile,
     OperatorState,
     cluster_folder,
+    credentials_of,
     lab_file,
     read_cluster,
     read_clusters,
@@ -38,8 +41,6 @@ from controller.labfiles import (
     write_wanted,
 )
 
-CLUSTERS_MAX = 20
-BROKERS_MAX = 9
 LOCK_WAIT_SECONDS = 10.0
 READY_SECONDS = 90.0
 READY_SECONDS_PER_BROKER = 15.0
@@ -51,36 +52,37 @@ _UNFIT_FOR_PATHS = ',%$\\:;"\r\n\t'
 
 
 def lab_up(directory: Path, *, clusters: int, brokers: int, release: str, progress: Callable[[str], None]) -> LabState:
+    """Bring up a lab of so many clusters alike; see ``bring_up``."""
+    return bring_up(directory, Asked(clusters, brokers, release), progress)
+
+
+def bring_up(directory: Path, asked: Asked, progress: Callable[[str], None]) -> LabState:
     """Bring up the lab in ``directory``, made first when it is not there, and return it when all is ready.
 
-    ``release`` is what new clusters begin with; an existing lab keeps its shape and each cluster its wanted release.
-    ``progress`` is given one sentence a step. Raises LabError for arguments that cannot be honoured, a missing Java or
-    Maven, a release that cannot be fetched, and a lab that is not ready in time (which then goes on starting).
+    The releases that are asked for are what new clusters begin with; an existing lab keeps its shape, each cluster its
+    wanted release, and what is broken on purpose stays broken and is not waited for. ``progress`` is given one sentence
+    a step. Raises LabError for what cannot be honoured, a missing Java, Maven or OpenSSL, a release that cannot be
+    fetched, and a lab that is not ready in time (which then goes on starting).
     """
-    wanted = Release.parse(release)
-    _require_number("clusters", clusters, CLUSTERS_MAX)
-    _require_number("brokers", brokers, BROKERS_MAX)
+    new = asked.new_lab()
     require_proc()
     directory = _prepare_folder(directory)
     releases = ReleaseCache.of_user(os.environ)
     with locked(directory / "lab.lock", wait_seconds=LOCK_WAIT_SECONDS):
-        names = tuple(f"lab-{number}" for number in range(1, clusters + 1))
-        lab = _provide_lab(directory, LabFile(names, brokers, str(wanted)), releases, progress)
-        before = lab_status(directory) if len(read_clusters(directory)) == clusters else None
+        lab = _provide_lab(directory, asked, new, releases, progress)
+        before = lab_status(directory) if len(read_clusters(directory)) == len(lab.clusters) else None
         if before is not None and before.is_running:
             progress(f"the lab in {directory} is running already: nothing is started")
         else:
             _provide_clusters(directory, lab, releases, progress)
             _provide_operator(directory, progress)
         for cluster in lab_status(directory).clusters:
-            if cluster.wanted != str(wanted):
+            wanted = asked.release_of(cluster.name)
+            if wanted is not None and cluster.wanted != wanted:
                 progress(f"{cluster.name} keeps its wanted release {cluster.wanted}: {wanted} is for new clusters only")
+            if cluster.faults:
+                progress(f"{cluster.name} is broken on purpose; `wavefleet lab mend {cluster.name}` ends that")
         return _wait_until_ready(directory, progress)
-
-
-def _require_number(name: str, found: int, highest: int) -> None:
-    if not 1 <= found <= highest:
-        raise LabError(f"{name}: found {found}, expected 1 to {highest}")
 
 
 def _prepare_folder(directory: Path) -> Path:
@@ -91,7 +93,7 @@ def _prepare_folder(directory: Path) -> Path:
         raise LabError(f"{directory}: found {unfit[0]!r} in the path, expected none of {_UNFIT_FOR_PATHS!r}")
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        strangers = sorted(path.name for path in directory.iterdir() if path.name != "lab.lock")
+        strangers = sorted(path.name for path in directory.iterdir() if not _is_ours(path))
     except OSError as error:
         raise LabError(f"{directory}: cannot be used as a lab's folder: {error.strerror}") from error
     if strangers and not lab_file(directory).exists():
@@ -99,29 +101,48 @@ def _prepare_folder(directory: Path) -> Path:
     return directory
 
 
-def _provide_lab(directory: Path, asked: LabFile, releases: ReleaseCache, progress: Callable[[str], None]) -> LabFile:
-    """The lab's shape; a new one is written down only when its release is there, so that a typo is not kept."""
-    if not lab_file(directory).exists():
-        releases.provide(Release.parse(asked.release), progress=progress)
-        replace_file(lab_file(directory), asked)
-    lab = read_lab(directory)
-    if (lab.clusters, lab.brokers) != (asked.clusters, asked.brokers):
-        raise LabError(
-            f"{directory}: found a lab of {len(lab.clusters)} clusters with {lab.brokers} brokers each, expected"
-            f" {len(asked.clusters)} with {asked.brokers}; repeat its own numbers, or use another folder"
-        )
-    return lab
+def _is_ours(path: Path) -> bool:
+    """The lock, and folders in which file systems may be mounted for brokers before the lab is made."""
+    if path.name == "clusters" and path.is_dir():
+        return not any(files for _, _, files in os.walk(path))
+    return path.name == "lab.lock"
+
+
+def _provide_lab(
+    directory: Path, asked: Asked, new: LabFile, releases: ReleaseCache, progress: Callable[[str], None]
+) -> LabFile:
+    """The lab's shape; a new one is written down only when its releases are there, so that a typo is not kept."""
+    if lab_file(directory).exists():
+        lab = read_lab(directory)
+        misfit = asked.misfit(lab)
+        if misfit:
+            raise LabError(f"{directory}: {misfit}; ask for what it has or leave it out, or use another folder")
+        return lab
+    if new.secure:
+        OpenSsl.find(os.environ)
+    for release in sorted({Release.parse(new.shape(name).release) for name in new.clusters}):
+        releases.provide(release, progress=progress)
+    replace_file(lab_file(directory), new)
+    return new
 
 
 def _provide_clusters(directory: Path, lab: LabFile, releases: ReleaseCache, progress: Callable[[str], None]) -> None:
-    release = Release.parse(lab.release)
     new = [name for name in lab.clusters if not _is_made(directory, name)]
-    if new:
-        installation = releases.provide(release, progress=progress)
+    openssl = OpenSsl.find(os.environ) if lab.secure and new else None
+    if openssl is not None:
+        progress("making certificates and a password for clients")
+        provide_credentials(credentials_of(directory), openssl)
     for name in new:
         folder = cluster_folder(directory, name)
-        cluster = read_cluster(folder) or _place_cluster(directory, name, lab.brokers)
+        release = Release.parse(lab.shape(name).release)
+        installation = releases.provide(release, progress=progress)
+        cluster = read_cluster(folder) or _place_cluster(directory, name, lab)
         for place in cluster.brokers:
+            if openssl is not None:
+                certificate = certificate_file(broker_folder(folder, place.id))
+                provide_broker_certificate(
+                    certificate, credentials_of(directory), openssl, f"broker {place.id} of {name}"
+                )
             if not is_formatted(folder, place.id):
                 progress(f"formatting broker {place.id} of {name} for Apache Kafka {release}")
                 format_broker(folder, cluster, place, installation)
@@ -141,18 +162,23 @@ def draw_cluster_id() -> str:
             return drawn
 
 
-def _place_cluster(directory: Path, name: str, brokers: int) -> ClusterFile:
-    others = read_clusters(directory)
-    taken = frozenset(port for it in others for place in it.brokers for port in (place.port, place.controller_port))
-    ports = choose_ports(2 * brokers, taken=taken)
+def _place_cluster(directory: Path, name: str, lab: LabFile) -> ClusterFile:
+    brokers = lab.shape(name).brokers
+    taken = frozenset(
+        port
+        for cluster in read_clusters(directory)
+        for place in cluster.brokers
+        for port in (place.port, place.controller_port, place.internal_port)
+        if port is not None
+    )
+    each = 3 if lab.secure else 2
+    ports = choose_ports(each * brokers, taken=taken)
     cluster = ClusterFile(
         name=name,
         cluster_id=draw_cluster_id(),
-        brokers=tuple(
-            BrokerPlace(number, LOOPBACK, ports[2 * number - 2], ports[2 * number - 1])
-            for number in range(1, brokers + 1)
-        ),
+        brokers=tuple(BrokerPlace(at + 1, LOOPBACK, *ports[each * at : each * (at + 1)]) for at in range(brokers)),
         labels={"lab": directory.name},
+        secure=lab.secure,
     )
     for place in cluster.brokers:
         broker_folder(cluster_folder(directory, name), place.id).mkdir(parents=True, exist_ok=True)
@@ -194,7 +220,7 @@ def _wait_until_ready(directory: Path, progress: Callable[[str], None]) -> LabSt
     brokers = sum(len(cluster.brokers) for cluster in state.clusters)
     limit = time.monotonic() + READY_SECONDS + READY_SECONDS_PER_BROKER * brokers
     told: set[str] = set()
-    while not all(cluster.is_ready or cluster.is_refused for cluster in state.clusters):
+    while not all(cluster.is_ready or cluster.is_refused or cluster.faults for cluster in state.clusters):
         for cluster in state.clusters:
             if cluster.is_ready and cluster.name not in told:
                 told.add(cluster.name)

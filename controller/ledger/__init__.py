@@ -2,5 +2,5 @@
 
 ``opening.open_ledger`` is the way in. SQLite behind SQLAlchemy by default, plain Python in memory for plans and
 simulations; one contract suite runs on both. What only SQLite knows stands in ``sqlite``. The ledger stores what it
-is given and judges nothing: ``core.recall`` folds its entries into a history.
+is given and judges nothing: ``history.recall`` folds its entries into a history.
 """

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from controller.model.entries import Entry, RequestTaken, WaveAdmitted, WaveFilled
+from controller.history.entries import Entry, RequestTaken, WaveAdmitted, WaveFilled
 
 NAMES_MANY = (WaveAdmitted, WaveFilled)
 """Entries that concern each cluster they name, beside those with a cluster of their own."""

@@ -15,9 +15,9 @@ from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get
 
 import msgspec
 
-from controller.model.entries import Entry
+from controller.history.entries import Entry
 from controller.model.outbox import Body
-from controller.model.versions import KafkaVersion
+from controller.versions import KafkaVersion
 
 _Value = TypeVar("_Value")
 _ENCODER = msgspec.json.Encoder()
@@ -124,8 +124,12 @@ def _as_written(kind: type, hints: Mapping[str, Any]) -> type[msgspec.Struct]:
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     for field in dataclasses.fields(kind):
         hint = _release_as_text(hints[field.name])
-        has_default = field.default is not dataclasses.MISSING
-        fields.append((field.name, hint, field.default) if has_default else (field.name, hint))
+        if field.default_factory is not dataclasses.MISSING:
+            fields.append((field.name, hint, msgspec.field(default_factory=field.default_factory)))
+        elif field.default is not dataclasses.MISSING:
+            fields.append((field.name, hint, field.default))
+        else:
+            fields.append((field.name, hint))
     return msgspec.defstruct(kind.__name__, fields, kw_only=True)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 
+from controller.history.entries import Entry, Recorded, RequestTaken, RolloutPlanned, SoakCredited
 from controller.ledger import schema
 from controller.ledger.about import NAMES_MANY, About, Context, about, concerns
 from controller.ledger.encoding import Unreadable, checksum, decode_entry, encode, quoted, read_moment, write_moment
-from controller.model.entries import Entry, Recorded, RequestTaken, RolloutPlanned, SoakCredited
 
 PAGE_ENTRIES_MAX = 1000
 """How many entries are in memory at once while the ledger is read."""

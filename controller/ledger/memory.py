@@ -12,11 +12,11 @@ from itertools import islice
 from threading import Event
 
 from controller.errors import LeaseLost, LedgerError
+from controller.history.entries import Entry, Recorded, RequestTaken, RolloutPlanned, SoakCredited
 from controller.ledger.about import Context, about, concerns
 from controller.ledger.lease import Holder
 from controller.ledger.memory_outbox import MemoryOutbox
 from controller.ledger.opened import another_fleet
-from controller.model.entries import Entry, Recorded, RequestTaken, RolloutPlanned, SoakCredited
 from controller.model.outbox import Message
 from controller.model.requests import Request
 from controller.ports import Clock

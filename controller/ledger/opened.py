@@ -5,8 +5,8 @@ from datetime import datetime
 from threading import Event
 from typing import Protocol
 
+from controller.history.entries import Recorded
 from controller.ledger.lease import Holder
-from controller.model.entries import Recorded
 from controller.model.requests import Request
 from controller.ports import Clock, Ledger, Outbox
 

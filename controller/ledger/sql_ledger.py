@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from controller.errors import LedgerError
+from controller.history.entries import Entry, Recorded
 from controller.ledger import entry_rows, message_rows, schema
 from controller.ledger.database import Database
 from controller.ledger.encoding import read_moment, write_moment
 from controller.ledger.lease import FileLock, Holder, Lease, begin_term, newest_holder
 from controller.ledger.opened import another_fleet
 from controller.ledger.outbox import SqlOutbox
-from controller.model.entries import Entry, Recorded
 from controller.model.outbox import Message
 from controller.model.requests import Command, Request
 from controller.ports import Clock

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.model.versions import KafkaVersion, MetadataVersion, Minor
+from controller.versions import KafkaVersion, MetadataVersion, Minor
 
 
 @dataclass(frozen=True, slots=True)

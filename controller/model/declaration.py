@@ -12,9 +12,10 @@ from enum import StrEnum
 
 from controller.model.calendar import Freeze, Window
 from controller.model.catalog import Catalog
+from controller.model.health import Health
 from controller.model.inventory import Inventory
 from controller.model.places import Place
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.versions import KafkaVersion, MetadataVersion
 
 REST = "rest"
 
@@ -183,6 +184,22 @@ class ClusterGroup:
     halted: bool = False
     gates: tuple[ExternalGate, ...] = ()
     """Questions to outside systems."""
+    health: Health = field(default_factory=Health)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """How to reach the brokers of some clusters of a source."""
+
+    clusters: str
+    """A pattern of their names, without the source."""
+    bootstrap: tuple[str, ...]
+    """``HOST:PORT``, with ``{name}`` and ``{namespace}`` for the cluster's own; empty = those that the source tells."""
+    tls: bool
+    sasl: str | None
+    """The mechanism by which a password proves who we are, as Kafka writes it; None = no password."""
+    credentials: str | None
+    """The name of a set of files, kept by the controller's own settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +210,14 @@ class SourceDeclaration:
     type: str
     options: Mapping[str, str]
     place: Place
+    namespaces: tuple[str, ...] = ()
+    """Patterns of the namespaces that are read; empty = all."""
+    selector: Mapping[str, str] = field(default_factory=dict)
+    """Labels that a cluster must have to be read."""
+    take_over: bool = False
+    """Write versions that another tool owns, too."""
+    listeners: tuple[Listener, ...] = ()
+    """The first that fits a cluster counts."""
 
 
 @dataclass(frozen=True, slots=True)

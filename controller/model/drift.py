@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.versions import KafkaVersion, MetadataVersion
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from controller.model.places import Place
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.versions import KafkaVersion, MetadataVersion
 
 
 @dataclass(frozen=True, slots=True)

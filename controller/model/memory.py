@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from controller.history.records import RolloutRecord
 from controller.model.declaration import Declaration
 from controller.model.drift import Drift
-from controller.model.history import RolloutRecord
 from controller.model.membership import Membership
 from controller.model.observation import ObservedCluster
-from controller.model.versions import Target
 from controller.model.view import GroupView, WaveView
+from controller.versions import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Soak:
     """Every converged cluster of the wave was healthy in that cycle."""
     credited_at: datetime
     """When the ledger was last told."""
+    behind: str = ""
+    """Why the time does not count though all are healthy: a consumer group that fell behind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from controller.model.versions import KafkaVersion, MetadataVersion, Target
+from controller.versions import KafkaVersion, MetadataVersion, Target
 
 
 class Severity(StrEnum):
@@ -25,6 +25,22 @@ class Finding:
     severity: Severity
     detail: str
     """A sentence with its numbers, and at most ten examples."""
+    count: int = 1
+    """How many partitions, brokers, directories or groups it concerns."""
+    examples: tuple[str, ...] = ()
+    """At most ten of them, by name."""
+    level: float | None = None
+    """What a group's threshold is held against: a share of a disk, records of lag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the brokers of a cluster are reached, and which there should be."""
+
+    bootstrap: tuple[str, ...] = ()
+    """``HOST:PORT`` of some or all; empty where the source knows none."""
+    expected: frozenset[int] | None = None
+    """Ids of the brokers that the cluster should have; None where nobody told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,8 @@ class Reading:
     zookeeper: bool = False
     full: bool = True
     """Health was read in this cycle, not remembered or left out."""
+    by_brokers: bool = False
+    """Its brokers themselves were asked in this cycle."""
     kafka_id: str | None = None
     """Kafka's own cluster id, where the source tells it."""
     held: str | None = None
@@ -70,8 +88,10 @@ class Reading:
     """Who wrote its version last, where the source can tell."""
     progress: str = ""
     """Such as ``4 of 6 brokers``, while it rolls."""
-    supported: tuple[KafkaVersion, KafkaVersion] | None = None
-    """Lowest and highest release that its operator supports, where it tells."""
+    supported: tuple[KafkaVersion, ...] | None = None
+    """Every release that its operator supports, lowest first, where that is known."""
+    lag: Mapping[str, int] = field(default_factory=dict)
+    """By consumer group that its group of clusters lists: the records that it is behind, over all partitions."""
 
     @property
     def healthy(self) -> bool:
@@ -87,6 +107,8 @@ class ObservedCluster:
     """Full name, ``source/namespace/name`` or ``source/name``."""
     labels: Mapping[str, str]
     reading: Reading | Unknown
+    endpoints: Endpoints | None = None
+    """None where there is no broker to ask, as for a simulated cluster: its source vouches for its health."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from controller.model.entries import Entry
-from controller.model.history import ClusterState, RolloutKind
+from controller.history.entries import Entry
+from controller.history.records import ClusterState, RolloutKind
 from controller.model.memory import Memory
 from controller.model.observation import Reading, Unknown
 from controller.model.places import Place
 from controller.model.verdict import Answer, Hold
-from controller.model.versions import KafkaVersion, MetadataVersion, Target
 from controller.model.view import GroupView
+from controller.versions import KafkaVersion, MetadataVersion, Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from controller.errors import Problem
+from controller.history.records import History
 from controller.model.declaration import Declaration
-from controller.model.history import History
 from controller.model.memory import Memory
 from controller.model.observation import Observation
 from controller.model.requests import Request

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from controller.model.history import RolloutKind
+from controller.history.records import RolloutKind
 from controller.model.outbox import StatusState
 from controller.model.verdict import Hold
-from controller.model.versions import Target
+from controller.versions import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from controller.errors import ApplyRefused, ReportDelayed, ReportRefused
-from controller.model.history import ClusterState, History, StopKind
+from controller.history.records import ClusterState, History, StopKind
 from controller.model.outbox import StatusState
 from controller.model.plan import Plan
 from controller.model.requests import FLEET
@@ -34,8 +34,8 @@ CYCLE_RESULTS = ("ok", "failed", "standby")
 CHANNELS = ("notes", "gitea", "github", "slack", "terminal", "log")
 OTHER = "other"
 """What a name that is not listed is counted under: a count must never stop what it counts."""
-SYSTEMS = ("git", "source", "ledger", "prometheus", "webhook", *CHANNELS, OTHER)
-"""The outside systems: the repository, the sources of live clusters, the ledger, external gates, and each channel."""
+SYSTEMS = ("git", "source", "brokers", "ledger", "prometheus", "webhook", *CHANNELS, OTHER)
+"""The outside systems: the repository, sources of clusters, their brokers, the ledger, external gates, and channels."""
 CALL_OUTCOMES = ("ok", "refused", "delayed", "failed")
 """``refused``: the other side answered, and its answer was no; ``delayed``: a channel is down or limits us."""
 DELIVERED = "delivered"

@@ -13,6 +13,8 @@ class BlobCache:
     """Values by key; a load keeps what it used, and what the load before it used. Not for several threads."""
 
     def __init__(self) -> None:
+        self.looked_for: tuple[str, ...] = ()
+        """The paths of the last load's inventories, so that the next one finds all files by one command."""
         self._earlier: dict[Key, object] = {}
         self._used: dict[Key, object] = {}
 

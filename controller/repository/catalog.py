@@ -12,11 +12,11 @@ from pathlib import Path
 
 from controller.errors import Problem
 from controller.model.catalog import Catalog, Release
-from controller.model.versions import KafkaVersion, MetadataVersion, Minor
 from controller.repository import values
 from controller.repository.fields import Fields, Word
 from controller.repository.files import Document, read_file
 from controller.repository.schema import check, nearest
+from controller.versions import KafkaVersion, MetadataVersion, Minor
 
 BUILT_IN = "kafka-releases.yaml"
 JAVA_DEFAULT = 17

@@ -25,8 +25,8 @@ from controller.model.declaration import (
     Wave,
     WebhookGate,
 )
+from controller.model.health import Health
 from controller.model.places import Place
-from controller.model.versions import KafkaVersion, MetadataVersion
 from controller.repository import defaults
 from controller.repository.fields import Word
 from controller.repository.group_rules import Ground
@@ -41,6 +41,7 @@ from controller.repository.written import (
     WrittenStrategy,
     WrittenWave,
 )
+from controller.versions import KafkaVersion, MetadataVersion
 
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ def complete_group(group: WrittenGroup, ground: Ground) -> ClusterGroup:
     own = group.settings
     windows = own.windows if own.windows is not None else fleet.windows
     finalize = own.finalize or fleet.finalize
+    health = own.health or fleet.health
     return ClusterGroup(
         name=_there(group.name).text,
         target=KafkaVersion.parse(target.text),
@@ -63,13 +65,14 @@ def complete_group(group: WrittenGroup, ground: Ground) -> ClusterGroup:
         after=tuple(name.text for name in group.after),
         finalize_soak=(finalize.soak if finalize is not None else None) or defaults.FINALIZE_SOAK,
         windows=windows or (),
-        samples=own.samples or fleet.samples or defaults.SAMPLES,
+        samples=(health.samples if health is not None else None) or defaults.SAMPLES,
         holds=tuple(_hold(hold) for hold in group.holds),
         approvals=tuple(_approval(approval, catalog) for approval in group.approvals),
         accept_risks=group.accept_risks,
         acknowledge=frozenset(int(word.text.rpartition("-")[2]) for word in group.acknowledge),
         halted=group.halted,
         gates=tuple(_gate(gate) for gate in group.gates),
+        health=health.rules if health is not None else Health(),
     )
 
 
@@ -98,7 +101,16 @@ def complete_limits(limits: WrittenLimits) -> Limits:
 def complete_sources(fleet: WrittenFleet) -> tuple[SourceDeclaration, ...]:
     """Return the sources of a fleet without a problem, as they are ordered in it."""
     return tuple(
-        SourceDeclaration(_there(source.name).text, _there(source.type), source.options, source.place)
+        SourceDeclaration(
+            name=_there(source.name).text,
+            type=_there(source.type),
+            options=source.options,
+            place=source.place,
+            namespaces=source.namespaces,
+            selector=source.selector,
+            take_over=source.take_over,
+            listeners=source.listeners,
+        )
         for source in fleet.sources
     )
 

@@ -87,7 +87,7 @@ class _Reading:
         files = self._find_files()
         fleet = self._read_fleet(files.get(FLEET))
         catalog = self._read_catalog(files.get(RELEASES))
-        inventories = self._read_inventories(fleet, catalog, _id(files.get(RELEASES)))
+        inventories = self._read_inventories(fleet, catalog, files)
         ground = Ground(_defaults_of(fleet), catalog)
         files_of_groups = self._read_groups(
             [blob for path, blob in files.items() if _is_group_file(path)],
@@ -102,8 +102,12 @@ class _Reading:
         return _assembled(fleet, catalog, files_of_groups, inventories)
 
     def _find_files(self) -> Mapping[str, Blob]:
-        """Return the files that are read, by path, and note what stands in their places."""
-        found = self._tree.find((FLEET, "fleet.yml", RELEASES, GROUPS))
+        """Return the files that are read, by path, and note what stands in their places.
+
+        Inventories are among them where they lie where the last load found them.
+        """
+        likely = self._cache.looked_for
+        found = self._list_files(likely)
         if len(found) > ENTRIES_MAX:
             self._note(GROUPS, f"more than {ENTRIES_MAX} files", "fewer: put several groups into one file")
             return {}
@@ -112,6 +116,8 @@ class _Reading:
             if blob.path in {FLEET, RELEASES} or _is_group_file(blob.path):
                 if self._may_be_read(blob):
                     files[blob.path] = blob
+            elif blob.path in likely:
+                files[blob.path] = blob
             elif blob.path == GROUPS and self._may_be_read(blob):
                 self._note(GROUPS, "a file", "a folder with files of groups")
             elif _is_group_file(blob.path, ending=".yml"):
@@ -119,11 +125,17 @@ class _Reading:
         if not any(blob.path == FLEET for blob in found):
             other = "only a fleet.yml" if any(blob.path == "fleet.yml" for blob in found) else "no such file"
             self._note(FLEET, other, f"a file {FLEET} with one object of kind Fleet")
-        size = sum(blob.size for blob in files.values())
+        size = sum(blob.size for blob in files.values() if blob.path not in likely)
         if size > BYTES_MAX:
             self._note(GROUPS, f"{size} bytes in all files", f"at most {BYTES_MAX}")
             return {}
         return files
+
+    def _list_files(self, likely: tuple[str, ...]) -> Sequence[Blob]:
+        """Return what lies in the places of files, and at ``likely`` ones, unless that is too much together."""
+        ours = (FLEET, "fleet.yml", RELEASES, GROUPS)
+        found = self._tree.find((*ours, *likely))
+        return self._tree.find(ours) if likely and len(found) > ENTRIES_MAX else found
 
     def _may_be_read(self, blob: Blob) -> bool:
         problem = refused(blob)
@@ -161,24 +173,27 @@ class _Reading:
         return None
 
     def _read_inventories(
-        self, fleet: WrittenFleet | None, catalog: Catalog | None, catalog_id: str
+        self, fleet: WrittenFleet | None, catalog: Catalog | None, files: Mapping[str, Blob]
     ) -> Mapping[str, Inventory]:
         """Return the inventories that sources name, by path."""
         sources = [source for source in fleet.sources if source.inventory is not None] if fleet is not None else []
-        blobs = self._find_inventories(sources)
+        blobs = self._find_inventories(sources, files)
         read: dict[str, Inventory] = {}
         if catalog is not None:
-            role = ("inventory", catalog_id)
+            role = ("inventory", _id(files.get(RELEASES)))
             for blob, judged in zip(blobs, self._judged(blobs, role, partial(judge_inventory, catalog)), strict=True):
                 self._problems.extend(judged.problems)
                 if judged.inventory is not None:
                     read[blob.path] = judged.inventory
         return read
 
-    def _find_inventories(self, sources: Sequence[WrittenSource]) -> list[Blob]:
+    def _find_inventories(self, sources: Sequence[WrittenSource], files: Mapping[str, Blob]) -> list[Blob]:
         words = [source.inventory for source in sources if source.inventory is not None]
         paths = sorted({word.text for word in words})
-        found = {blob.path: blob for blob in (self._tree.find(paths) if paths else ())}
+        found = {path: files[path] for path in paths if path in files}
+        if len(found) < len(paths):
+            found = {blob.path: blob for blob in self._tree.find(paths)}
+        self._cache.looked_for = tuple(paths)
         for word in words:
             if word.text not in found:
                 missing = f"{shown(word.text)}, where there is no file (no link is followed)"

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from controller.errors import Problem
 from controller.model.catalog import Catalog
 from controller.model.declaration import Finalize
-from controller.model.versions import KafkaVersion
 from controller.repository import defaults
 from controller.repository.catalog import unknown_metadata_version, unknown_release
 from controller.repository.fields import Word
 from controller.repository.files import shown
 from controller.repository.schema import nearest
 from controller.repository.written import WrittenApproval, WrittenGroup, WrittenSettings, WrittenStrategy
+from controller.versions import KafkaVersion
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from datetime import timedelta
 from controller.errors import Problem
 from controller.model.catalog import Catalog
 from controller.model.inventory import Fault, FaultKind, Inventory, SimulatedCluster
-from controller.model.versions import KafkaVersion, MetadataVersion
 from controller.repository import defaults, values
 from controller.repository.catalog import unknown_metadata_version, unknown_release
 from controller.repository.fields import Fields, Word
 from controller.repository.files import Document, shown
 from controller.repository.schema import check, nearest
+from controller.versions import KafkaVersion, MetadataVersion
 
 CLUSTERS_MAX = 200_000
 """Simulated clusters in one inventory."""

@@ -72,11 +72,6 @@ def _maximum(_: Json, most: int, instance: Json, __: Json) -> Iterator[Validatio
         yield ValidationError("too large")
 
 
-def _supported_only(_: Json, values: Sequence[str], instance: Json, __: Json) -> Iterator[ValidationError]:
-    if isinstance(instance, str) and instance not in values:
-        yield ValidationError("not yet supported")
-
-
 _THEIRS = (
     "allOf",
     "anyOf",
@@ -103,7 +98,6 @@ _OURS = {
     "propertyNames": _property_names,
     "required": _required,
     "uniqueItems": _unique,
-    "x-supportedOnly": _supported_only,
 }
 KEYWORDS = frozenset(_THEIRS) | frozenset(_OURS) | {"then", "else"}
 """Every keyword that has an effect; a schema that uses another one would be believed in vain."""

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from controller.errors import Problem
 from controller.model.calendar import Freeze
+from controller.model.declaration import Listener
 from controller.repository import defaults, values
 from controller.repository.fields import Fields, Word
 from controller.repository.files import Document
@@ -19,7 +20,7 @@ from controller.repository.written import (
     WrittenSource,
 )
 
-_OPTIONS = ("inventory", "directory", "context")
+_OPTIONS = ("inventory", "directory", "context", "kubeconfig")
 
 
 def read_fleet(document: Document) -> tuple[WrittenFleet, tuple[Problem, ...]]:
@@ -64,7 +65,25 @@ def _source(fields: Fields) -> WrittenSource:
         options=written,
         inventory=inventory if path is not None else None,
         place=fields.place,
+        namespaces=tuple(word.text for word in fields.words("namespaces")),
+        selector=fields.fields("selector").texts("matchLabels"),
+        take_over=fields.read("takeOver", values.flag) or False,
+        listeners=tuple(_listener(listener) for listener in fields.each("listeners")),
     )
+
+
+def _listener(fields: Fields) -> Listener:
+    clusters, sasl, credentials = (fields.word(key) for key in ("clusters", "sasl", "credentials"))
+    listener = Listener(
+        clusters=clusters.text if clusters is not None else "*",
+        bootstrap=tuple(word.text for word in fields.words("bootstrap")),
+        tls=fields.read("tls", values.flag) or False,
+        sasl=sasl.text if sasl is not None else None,
+        credentials=credentials.text if credentials is not None else None,
+    )
+    if credentials is not None and not listener.tls and sasl is None:
+        fields.note("credentials", "credentials for brokers that ask for none", "tls: true or sasl beside them")
+    return listener
 
 
 def _limits(fields: Fields) -> WrittenLimits:

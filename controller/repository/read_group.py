@@ -8,6 +8,7 @@ from controller.repository.fields import Fields
 from controller.repository.files import Document
 from controller.repository.read_expedite import read_expedite
 from controller.repository.read_gates import read_gates
+from controller.repository.read_health import read_health
 from controller.repository.read_zone import read_zone
 from controller.repository.schema import check
 from controller.repository.written import (
@@ -57,7 +58,7 @@ def read_settings(fields: Fields) -> WrittenSettings:
     return WrittenSettings(
         strategy=_strategy(fields.fields("strategy")) if fields.has("strategy") else None,
         windows=windows if fields.has("windows") else None,
-        samples=fields.fields("health").read("samples", values.whole_number),
+        health=read_health(fields.fields("health")) if fields.has("health") else None,
         finalize=_finalize(fields.fields("finalize")) if fields.has("finalize") else None,
     )
 

@@ -1,9 +1,8 @@
 """Judges documents by the JSON Schemas that also serve editors, and says what is wrong as people would.
 
 Every scalar is text here, so the schema's types are read as forms of text: ``integer`` is ASCII digits, ``boolean``
-is ``true`` or ``false``. Two keywords are ours: ``x-expected`` completes the sentence "found …, expected …",
-``x-supportedOnly`` refuses a value that is known and whose rule is not built. What a schema cannot say stands in
-``rules``. The only module that imports jsonschema.
+is ``true`` or ``false``. One keyword is ours: ``x-expected`` completes the sentence "found …, expected …". What a
+schema cannot say stands in ``rules``. The only module that imports jsonschema.
 """
 
 import difflib
@@ -30,7 +29,6 @@ KINDS: Mapping[str, str] = {
 }
 """The schema of each kind, in the folder ``schemas``."""
 
-NOT_YET_SUPPORTED = "not yet supported by this release of Wavefleet"
 _SCHEMA_PACKAGE = "controller.schemas"
 NEAREST_OF_MAX = 1_000
 _NEAREST_MIN = 0.6
@@ -121,7 +119,7 @@ def _one_per_path(errors: Iterable[ValidationError]) -> dict[Path, ValidationErr
 
 
 def _weight(error: ValidationError) -> int:
-    return {"type": 1, "x-supportedOnly": 3}.get(str(error.validator), 2)
+    return 1 if error.validator == "type" else 2
 
 
 def _problem(document: Document, path: Path, error: ValidationError) -> Problem:
@@ -136,7 +134,6 @@ def _sentence(path: Path, error: ValidationError) -> tuple[str, str]:
     sentences: Mapping[str, Callable[[], tuple[str, str]]] = {
         "required": lambda: ("nothing", schema.get("properties", {}).get(path[-1], {}).get("x-expected") or expected),
         "additionalProperties": lambda: _unknown(str(path[-1]), schema["properties"]),
-        "x-supportedOnly": lambda: (shown(instance), f"{expected}: {shown(instance)} is {NOT_YET_SUPPORTED}"),
         "anyOf": lambda: (_alternatives(error.validator_value, instance), expected),
         "oneOf": lambda: (_alternatives(error.validator_value, instance), expected),
         "uniqueItems": lambda: (f"a second {shown(instance)}", expected),

@@ -45,6 +45,11 @@ def flag(text: str) -> bool:
     return text == "true"
 
 
+def on(text: str) -> bool:
+    """Read ``on`` or ``off``."""
+    return text == "on"
+
+
 def duration(text: str) -> timedelta:
     """Read ``4h``; also ``0s``, where the schema lets it."""
     read = parse_duration(_LEADING_ZEROS.sub("", text))

@@ -5,11 +5,12 @@ come in ``complete`` and ``rules``. None means that a field was left out, or tha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from controller.model.calendar import Freeze, Window
-from controller.model.declaration import OnFailure, Size
+from controller.model.declaration import Listener, OnFailure, Size
+from controller.model.health import Health
 from controller.model.places import Place
 from controller.repository.fields import Word
 
@@ -50,12 +51,20 @@ class WrittenFinalize:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenHealth:
+    """When a cluster counts as healthy."""
+
+    samples: int | None
+    rules: Health
+
+
+@dataclass(frozen=True, slots=True)
 class WrittenSettings:
     """What a group may take from the fleet's ``defaults``, each field as a whole."""
 
     strategy: WrittenStrategy | None = None
     windows: tuple[Window, ...] | None = None
-    samples: int | None = None
+    health: WrittenHealth | None = None
     finalize: WrittenFinalize | None = None
 
 
@@ -145,6 +154,10 @@ class WrittenSource:
     inventory: Word | None
     """The path of a simulated source's inventory, inside the repository."""
     place: Place
+    namespaces: tuple[str, ...] = ()
+    selector: Mapping[str, str] = field(default_factory=dict)
+    take_over: bool = False
+    listeners: tuple[Listener, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

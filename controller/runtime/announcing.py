@@ -5,9 +5,9 @@ Made of a plan's views and of recorded entries; the judging and its sentences ar
 
 from collections.abc import Iterator, Sequence
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import Outcome, RolloutKind, StopKind
 from controller.model.durations import counted
-from controller.model.history import Outcome, RolloutKind, StopKind
 from controller.model.names import NAMES_SHOWN, last_part, listed
 from controller.model.outbox import CommitStatus, StatusState, ThreadHead, ThreadReply
 from controller.model.snapshot import Standing

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from controller.errors import ApplyInDoubt, ApplyRefused, LeaseLost
-from controller.model.entries import Entry, StartAccepted, StartWithdrawn
+from controller.history.entries import Entry, StartAccepted, StartWithdrawn
 from controller.model.plan import Start
 from controller.ports import Clock, FleetSource, Ledger, Metrics
 

@@ -1,18 +1,13 @@
 """Observe, third part: external gates are asked all at once, each with its own time limit.
 
 Asked are the groups that the last plan named, of what that plan was about. A gate that gives no answer in time is
-unanswered, and costs neither the others nor the cycle more than the limit. Threads are bounded: where too many gates
-hang, those that could not be asked say so, and come first the next time.
+unanswered.
 """
 
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from queue import Empty, SimpleQueue
+from functools import partial
 
 import structlog
 
@@ -20,9 +15,10 @@ from controller.model.declaration import Declaration, ExternalGate, PrometheusGa
 from controller.model.observation import GateReading
 from controller.model.plan import GateSubject
 from controller.ports import ExternalGates, GateQuestion, Metrics
+from controller.runtime.at_once import Answered, AtOnce, Missed
 
 AT_ONCE_MAX = 32
-"""So many gates are asked at once, those of earlier cycles that still hang included."""
+"""So many gates are asked at once."""
 GRACE = timedelta(seconds=1)
 """A gate keeps its limit itself, with a better sentence; only what it cannot see is cut off here, so much later."""
 
@@ -46,15 +42,6 @@ class _Call:
         return "prometheus" if isinstance(self.gate, PrometheusGate) else "webhook"
 
 
-@dataclass(frozen=True, slots=True)
-class _Answered:
-    reading: GateReading
-    seconds: float
-
-
-_Waiting = tuple[_Call, "Future[_Answered]"]
-
-
 class NoGates:
     """Stands where nothing outside may be asked."""
 
@@ -71,64 +58,35 @@ class Asker:
         self._gates = gates
         self._limit_seconds = limit.total_seconds()
         self._metrics = metrics
-        self._busy: dict[_Key, Future[_Answered]] = {}
-        self._left_out: set[_Key] = set()
-        """Could not be asked in the last cycle."""
+        self._at_once = AtOnce[_Key, GateReading]("ask-gates", AT_ONCE_MAX, self._limit_seconds)
 
     def ask(
         self, declaration: Declaration, subjects: Mapping[str, GateSubject], now: datetime
     ) -> Mapping[_Key, GateReading]:
         """Return what each gate of the groups in ``subjects`` answers now; a group gone meanwhile has none."""
-        # What came too late is thrown away, for it answers an old question.
-        self._busy = {key: future for key, future in self._busy.items() if not future.done()}
-        calls = tuple(_calls(declaration, subjects, now))
-        readings = {
-            call.key: self._unanswered(call, "it has not answered the question of an earlier cycle yet", 0.0)
-            for call in calls
-            if call.key in self._busy
-        }
-        waiting = sorted((call for call in calls if call.key not in readings), key=self._is_not_urgent)
-        readings.update(self._ask_all(waiting))
+        calls = {call.key: call for call in _calls(declaration, subjects, now)}
+        questions = {key: partial(self._gates.ask, call.gate, call.question) for key, call in calls.items()}
+        answers = self._at_once.ask_all(questions)
+        readings = {key: self._reading(calls[key], answer) for key, answer in answers}
         return {key: replace(reading, about=subjects[key[0]].target) for key, reading in readings.items()}
 
-    def _is_not_urgent(self, call: _Call) -> bool:
-        return call.key not in self._left_out
+    def _reading(self, call: _Call, answer: Answered[GateReading] | Missed) -> GateReading:
+        if isinstance(answer, Missed):
+            late = answer is Missed.LATE
+            return self._unanswered(call, self._why(answer), self._limit_seconds if late else 0.0)
+        if answer.value.passed is None:
+            return self._unanswered(call, answer.value.detail, answer.seconds)
+        self._metrics.observe_call(call.system, "ok", answer.seconds)
+        return answer.value
 
-    def _ask_all(self, calls: Sequence[_Call]) -> Iterator[tuple[_Key, GateReading]]:
-        self._left_out = set()
-        began = time.monotonic()
-        asked: list[_Waiting] = [(call, Future()) for call in calls]
-        threads = min(len(asked), AT_ONCE_MAX - len(self._busy))
-        self._work(asked, threads)
-        deadline = began + (self._limit_seconds if threads else 0)
-        for call, future in asked:
-            yield call.key, self._collect(call, future, max(deadline - time.monotonic(), 0))
-
-    def _work(self, asked: Sequence[_Waiting], threads: int) -> None:
-        queue: SimpleQueue[_Waiting] = SimpleQueue()
-        for waiting in asked:
-            queue.put(waiting)
-        for _ in range(threads):
-            threading.Thread(target=_ask_in_turn, args=(self._gates, queue), name="ask-gates", daemon=True).start()
-
-    def _collect(self, call: _Call, future: "Future[_Answered]", seconds: float) -> GateReading:
-        began = time.monotonic()
-        try:
-            answered = future.result(timeout=seconds)
-        except FutureTimeout:
-            return self._give_up(call, future, time.monotonic() - began)
-        if answered.reading.passed is None:
-            return self._unanswered(call, answered.reading.detail, answered.seconds)
-        self._metrics.observe_call(call.system, "ok", answered.seconds)
-        return answered.reading
-
-    def _give_up(self, call: _Call, future: "Future[_Answered]", seconds: float) -> GateReading:
-        if future.cancel():
-            self._left_out.add(call.key)
-            why = f"it was not asked, since {AT_ONCE_MAX} other gates did not answer in time"
-            return self._unanswered(call, why, 0.0)
-        self._busy[call.key] = future
-        return self._unanswered(call, f"it did not answer within {self._limit_seconds:g} s", seconds)
+    def _why(self, missed: Missed) -> str:
+        match missed:
+            case Missed.BUSY:
+                return "it has not answered the question of an earlier cycle yet"
+            case Missed.LATE:
+                return f"it did not answer within {self._limit_seconds:g} s"
+            case Missed.LEFT_OUT:
+                return f"it was not asked, since {AT_ONCE_MAX} other gates did not answer in time"
 
     def _unanswered(self, call: _Call, why: str, seconds: float) -> GateReading:
         self._metrics.observe_call(call.system, "failed", seconds)
@@ -144,20 +102,3 @@ def _calls(declaration: Declaration, subjects: Mapping[str, GateSubject], now: d
         question = GateQuestion(declaration.fleet, name, subject.target, subject.kind, now)
         for gate in group.gates:
             yield _Call(gate, question)
-
-
-def _ask_in_turn(gates: ExternalGates, queue: "SimpleQueue[_Waiting]") -> None:
-    while True:
-        try:
-            call, future = queue.get_nowait()
-        except Empty:
-            return
-        if not future.set_running_or_notify_cancel():
-            continue
-        began = time.monotonic()
-        try:
-            reading = gates.ask(call.gate, call.question)
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the reading gets it
-            future.set_exception(error)
-        else:
-            future.set_result(_Answered(reading, time.monotonic() - began))

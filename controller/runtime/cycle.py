@@ -13,19 +13,33 @@ from datetime import datetime, timedelta
 import structlog
 
 from controller.core.plan import plan_cycle
-from controller.core.recall import remember
 from controller.errors import LedgerError, Problem
+from controller.history.entries import Entry, Recorded, SoakCredited
+from controller.history.recall import remember
+from controller.history.records import History
 from controller.model.declaration import Declaration
-from controller.model.entries import Entry, Recorded, SoakCredited
-from controller.model.history import History
 from controller.model.memory import Memory
+from controller.model.names import source_of
+from controller.model.observation import Observation
 from controller.model.outbox import Body
 from controller.model.plan import GateSubject, Plan
 from controller.model.snapshot import Snapshot, Standing
-from controller.ports import Clock, ExternalGates, FleetSource, Ledger, Metrics, Outbox, Repository, Sources
+from controller.ports import (
+    BrokerHealth,
+    Clock,
+    ExternalGates,
+    FleetSource,
+    Ledger,
+    Metrics,
+    Outbox,
+    Repository,
+    Sources,
+    ToldOfChanges,
+)
 from controller.runtime.announcing import config_status, statuses_of, threads_of
 from controller.runtime.apply import Applier
 from controller.runtime.asking import GRACE, Asker, NoGates
+from controller.runtime.examining import Examiner, Rounds, no_brokers
 from controller.runtime.fleet_word import fleet_words
 from controller.runtime.looking import Lookout, Sighting
 from controller.runtime.report import Audience, Reporter
@@ -62,6 +76,8 @@ class World:
     wake: Callable[[], None] = lambda: None
     """Called when something was put into the outbox."""
     gates: ExternalGates = field(default_factory=NoGates)
+    brokers: Callable[[Declaration], BrokerHealth] = no_brokers
+    """Makes, of a declaration, who asks the brokers of its clusters."""
 
 
 class Controller:
@@ -72,6 +88,7 @@ class Controller:
         self._pace = pace
         self._lookout = Lookout(world.repository, world.metrics)
         self._watcher = Watcher(pace.source_limit, world.metrics)
+        self._examiner = Examiner(pace.source_limit, world.metrics)
         self._turns = Turns(pace.poll_interval)
         self._asker = Asker(world.gates, pace.gate_limit + GRACE, world.metrics)
         self._applier = Applier(world.ledger, world.clock, world.metrics)
@@ -108,7 +125,8 @@ class Controller:
             return self._run_cycle(self._world.clock.now())
         except LedgerError:
             # What this cycle saw may not be recorded: samples begin anew, and soaks go on from what the ledger says.
-            self._history, self._memory = None, replace(self._memory, samples={}, soaks={}, gates={})
+            # Only who is live stays known, so that a source that goes silent now makes its clusters unknown.
+            self._history, self._memory = None, Memory(known=self._memory.known, ids=self._memory.ids)
             raise
 
     def _run_cycle(self, now: datetime) -> Plan | None:
@@ -118,9 +136,9 @@ class Controller:
             self._report((config_status(sighting.standing, 0),), "", now)
             return None
         plan = plan_cycle(snapshot)
+        self._memory, self._watch, self._subjects = plan.memory, plan.watch, plan.ask
         seen = () if sighting.seen is None else (sighting.seen,)
         self._record((*seen, *plan.entries, *fleet_words(plan, snapshot.history)), now)
-        self._memory, self._watch, self._subjects = plan.memory, plan.watch, plan.ask
         outcomes = self._applier.apply(plan.starts, self._sources_by_name(snapshot.declaration))
         self._record(outcomes, self._world.clock.now())
         self._report(self._words(sighting.standing, plan), snapshot.declaration.fleet, now)
@@ -144,9 +162,7 @@ class Controller:
             return sighting, None
         world.ledger.bind(declaration.fleet)
         sources = world.sources.open(declaration)
-        known = self._memory.known
-        full = self._watch | self._turns.due(known, now)
-        observation = self._turns.take(self._watcher.watch(sources, known, full, now), full, now)
+        observation = self._see(sources, declaration, now)
         observation = replace(observation, gates=self._asker.ask(declaration, self._subjects, now))
         snapshot = Snapshot(
             now=now,
@@ -162,6 +178,18 @@ class Controller:
             observe_only=pace.observe_only,
         )
         return sighting, snapshot
+
+    def _see(self, sources: Sequence[FleetSource], declaration: Declaration, now: datetime) -> Observation:
+        """Return what the live fleet shows: in full whom the last plan named, and those whose turn it is."""
+        known, rounds = self._memory.known, Rounds(self._memory.membership, declaration)
+        told = {each.name for each in sources if isinstance(each, ToldOfChanges) and each.is_told_of_changes}
+        by_source = frozenset(name for name in known if source_of(name) not in told or self._turns.are_ill(name))
+        turn = self._turns.due(by_source | rounds.of(known, known).keys(), now)
+        full = self._watch | (turn & by_source)
+        observation = self._watcher.watch(sources, known, full, now)
+        rules, brokers = rounds.of(observation.clusters, full | turn), self._world.brokers(declaration)
+        observation, examined = self._examiner.examine(observation, rules, brokers)
+        return self._turns.take(rounds.not_full(observation), full, now, examined)
 
     def _recall(self) -> History:
         if self._history is None:

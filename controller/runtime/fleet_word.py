@@ -7,8 +7,8 @@ reasons change; the details, which grow older by the minute, are those of the mo
 
 from collections.abc import Iterator
 
-from controller.model.entries import GroupJudged
-from controller.model.history import History, RolloutKind
+from controller.history.entries import GroupJudged
+from controller.history.records import History, RolloutKind
 from controller.model.plan import Plan
 from controller.model.requests import FLEET
 

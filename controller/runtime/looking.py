@@ -12,9 +12,9 @@ from datetime import datetime
 import structlog
 
 from controller.errors import DeclarationError, Problem, RepositoryError
+from controller.history.entries import RevisionSeen
+from controller.history.records import History
 from controller.model.declaration import Declaration
-from controller.model.entries import RevisionSeen
-from controller.model.history import History
 from controller.model.requests import Request
 from controller.model.snapshot import Standing
 from controller.ports import Head, Metrics, Repository

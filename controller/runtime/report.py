@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.errors import LedgerError
-from controller.model.entries import Recorded, RolloutEnded
-from controller.model.history import Outcome
+from controller.history.entries import Recorded, RolloutEnded
+from controller.history.records import Outcome
 from controller.model.outbox import Body, CommitStatus, Message, Posted, StatusState, ThreadHead
 from controller.ports import Ledger, Outbox
 from controller.runtime.announcing import closing_statuses, reply_of, thread_id
@@ -142,14 +142,26 @@ class Reporter:
 
     def _replies(self, recorded: Sequence[Recorded], told: set[str], fleet: str) -> Iterator[Message]:
         """Yield what entries say to people; a status that the plan still speaks of is not closed beside it."""
+        closed: dict[str, CommitStatus] = {}
         for each in recorded:
             reply = reply_of(each.entry)
-            closing = tuple(status for status in closing_statuses(each.entry) if _topic(status) not in told)
-            for number, body in enumerate((*((reply,) if reply is not None else ()), *closing)):
+            bodies: list[Body] = [] if reply is None else [reply]
+            for status in closing_statuses(each.entry):
+                if _topic(status) not in told and closed.get(_topic(status)) != status:
+                    bodies.append(status)
+                    closed[_topic(status)] = status
+            for number, body in enumerate(bodies):
                 key = f"{fleet} entry {each.sequence}.{number}"
                 for audience in self._audiences:
-                    if audience.takes(body):
+                    if audience.takes(body) and not self._stands(audience.channel, body):
                         yield Message(audience.channel, key, _topic(body), body)
+
+    def _stands(self, channel: str, body: Body) -> bool:
+        """Tell whether a status is the channel's last word already; the same reply may be news again."""
+        if not isinstance(body, CommitStatus):
+            return False
+        last = self._last(channel, _topic(body))
+        return last is not None and last.body == body
 
     def _ended_heads(self, bodies: Sequence[Body], ended: Mapping[str, Recorded], fleet: str) -> Iterator[Message]:
         """Yield the end of each first message whose rollout ended since, in the plan's words where it has some."""

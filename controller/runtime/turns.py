@@ -4,19 +4,24 @@ A cluster at rest may fall ill without anybody starting it, so each is read in f
 goes with each cycle, the longest unread first, since reading a whole fleet at once could take longer than a source may
 take; whoever would have to wait past the ten minutes goes at once. Between two full readings a cluster is taken for as
 ill as the last one showed it. Nothing of this is recorded: after a restart the round begins anew.
+
+Where a source is told of changes as they happen, its own reading needs no turns but for who was ill when last read in
+full; the brokers of its clusters need them all the same, where they are asked, since no resource shows their trouble.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import nsmallest
 
-from controller.model.observation import Finding, Observation, ObservedCluster, Reading
+from controller.model.observation import Finding, Observation, ObservedCluster, Reading, Unknown
 
 FULL_EVERY = timedelta(minutes=10)
 """The longest time from one full reading of a cluster to the next."""
 CYCLES_EARLY = 2
 """A turn ends so many cycles early, so that one cycle that comes late breaks no promise."""
+
+_Ill = tuple[Finding, ...] | Unknown
 
 
 class Turns:
@@ -26,17 +31,20 @@ class Turns:
         self._poll_interval = poll_interval
         self._turn_at: dict[str, datetime] = {}
         """By cluster: its last full reading, or when it was first listed."""
-        self._findings: dict[str, tuple[Finding, ...]] = {}
-        """Of clusters that were ill when they were read in full last."""
+        self._ills: dict[str, _Ill] = {}
+        """Of clusters that were ill when they were looked at closely last, or whose brokers did not answer then."""
         self._last: datetime | None = None
         self._read_unasked = False
         """The last cycle read everybody in full, asked for or not, so that nobody has to be asked for."""
 
-    def due(self, known: Iterable[str], now: datetime) -> frozenset[str]:
-        """Return whose turn it is among the clusters that were listed last."""
+    def are_ill(self, name: str) -> bool:
+        """Tell whether a cluster was ill when it was looked at closely last."""
+        return name in self._ills
+
+    def due(self, names: Collection[str], now: datetime) -> frozenset[str]:
+        """Return whose turn it is among ``names``."""
         if self._read_unasked:
             return frozenset()
-        names = list(known)
         gap = self._gap(now)
         window = FULL_EVERY - CYCLES_EARLY * gap
         if window <= gap:
@@ -52,8 +60,13 @@ class Turns:
         """Return how long it takes from one cycle to the next, as it went last."""
         return self._poll_interval if self._last is None else max(now - self._last, self._poll_interval)
 
-    def take(self, observation: Observation, asked: frozenset[str], now: datetime) -> Observation:
-        """Note who had a turn, and return the observation with what is remembered of the others' health."""
+    def take(
+        self, observation: Observation, asked: frozenset[str], now: datetime, examined: frozenset[str] = frozenset()
+    ) -> Observation:
+        """Note who had a turn, and return the observation with what is remembered of the others' health.
+
+        ``asked`` were to be read in full; the brokers of those in ``examined`` were asked.
+        """
         self._last = now
         clusters = observation.clusters
         readings = [each.reading for each in clusters.values()]
@@ -63,31 +76,35 @@ class Turns:
         if everybody:
             self._turn_at = dict.fromkeys(clusters, now)
             shown = zip(clusters, full, strict=True)
-            self._findings = {name: reading.findings for name, reading in shown if reading.findings}
+            self._ills = {name: reading.findings for name, reading in shown if reading.findings}
             return observation
         self._turn_at = {
-            name: now if _had_turn(cluster, asked) else min(self._turn_at.get(name, now), now)
-            for name, cluster in observation.clusters.items()
+            name: now if name in examined or _had_turn(cluster, asked) else min(self._turn_at.get(name, now), now)
+            for name, cluster in clusters.items()
         }
-        self._findings = {
-            name: findings
-            for name, cluster in observation.clusters.items()
-            if (findings := self._findings_of(name, cluster))
-        }
-        ill = {name: self._remembered(observation.clusters[name]) for name in self._findings}
-        return replace(observation, clusters={**observation.clusters, **ill}) if ill else observation
+        self._ills = {name: ill for name in clusters if (ill := self._ill(clusters[name], examined))}
+        shown_ill = {name: self._remembered(clusters[name], examined) for name in self._ills}
+        return replace(observation, clusters={**clusters, **shown_ill}) if shown_ill else observation
 
-    def _findings_of(self, name: str, cluster: ObservedCluster) -> tuple[Finding, ...]:
+    def _ill(self, cluster: ObservedCluster, examined: frozenset[str]) -> _Ill | None:
+        """Return what is remembered of the cluster from now on."""
         reading = cluster.reading
-        if isinstance(reading, Reading) and (reading.full or reading.findings):
+        if cluster.name in examined and isinstance(reading, Unknown):
+            return reading
+        if isinstance(reading, Reading) and (reading.full or cluster.name in examined):
             return reading.findings
-        return self._findings.get(name, ())
+        return self._ills.get(cluster.name)
 
-    def _remembered(self, cluster: ObservedCluster) -> ObservedCluster:
-        reading = cluster.reading
-        if not isinstance(reading, Reading) or reading.full or reading.findings:
+    def _remembered(self, cluster: ObservedCluster, examined: frozenset[str]) -> ObservedCluster:
+        """Return the cluster with what is remembered, beside what it shows without a closer look."""
+        reading, ill = cluster.reading, self._ills[cluster.name]
+        if not isinstance(reading, Reading) or reading.full or cluster.name in examined:
             return cluster
-        return replace(cluster, reading=replace(reading, findings=self._findings[cluster.name]))
+        if isinstance(ill, Unknown):
+            return replace(cluster, reading=ill)
+        shown = {finding.id for finding in reading.findings}
+        more = tuple(finding for finding in ill if finding.id not in shown)
+        return replace(cluster, reading=replace(reading, findings=(*reading.findings, *more))) if more else cluster
 
 
 def _had_turn(cluster: ObservedCluster, asked: frozenset[str]) -> bool:

@@ -181,6 +181,15 @@ class Settings:
     )
     gate_timeout: timedelta = _row(_OUTSIDE_LIMIT, "10s", "The time limit for one question to an external gate.")
 
+    kafka_credentials: Path | None = _row(
+        PATH,
+        None,
+        "The folder of credentials for brokers: one folder for each set that a listener in `fleet.yaml` names, with "
+        "those of `ca.crt`, `user.crt`, `user.key`, `username` and `password` that it needs.",
+    )
+    kafka_username: str | None = _row(WORDS, None, "The user name for brokers where a set of credentials has none.")
+    kafka_password: Secret | None = _row(SECRET, None, "The password that goes with that user name.")
+
     listen: Address | None = _row(
         LISTEN,
         "127.0.0.1:8080",

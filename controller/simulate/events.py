@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from controller.model import entries as e
-from controller.model.history import Outcome, RolloutKind, StopKind
+from controller.history import entries as e
+from controller.history.records import Outcome, RolloutKind, StopKind
 from controller.model.requests import FLEET
-from controller.model.versions import KafkaVersion, Target
+from controller.versions import KafkaVersion, Target
 
 
 class EventKind(StrEnum):

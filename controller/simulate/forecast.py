@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from controller.core.questions import DURATION_DEFAULT
+from controller.history.records import RolloutKind
 from controller.model.declaration import ClusterGroup, Wave
-from controller.model.history import RolloutKind
 from controller.model.outbox import StatusState
 from controller.model.plan import Plan
 from controller.model.snapshot import Snapshot

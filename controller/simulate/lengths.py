@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import Outcome, RolloutKind, Way
 from controller.model.declaration import ClusterGroup, Declaration, Expedite, Wave
-from controller.model.history import Outcome, RolloutKind, Way
 from controller.model.inventory import SimulatedCluster
-from controller.model.versions import KafkaVersion, Target
 from controller.simulate.lower_bound import BoundRollout, Bounds, BoundWave, bounds
 from controller.simulate.openings import Calendar, Openings
+from controller.versions import KafkaVersion, Target
 
 DELAYS: Mapping[str, timedelta] = {
     "10m": timedelta(minutes=10),

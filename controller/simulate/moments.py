@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from controller.core.draft import typical_duration
 from controller.core.questions import DURATION_DEFAULT
+from controller.history.entries import GroupJudged, SoakCredited
+from controller.history.records import History, RolloutKind, RolloutRecord
 from controller.model.declaration import ClusterGroup, Declaration, Finalize
-from controller.model.entries import GroupJudged, SoakCredited
-from controller.model.history import History, RolloutKind, RolloutRecord
 from controller.model.memory import Memory, Soak
 from controller.model.observation import ObservedCluster, Reading, Unknown
 from controller.model.outbox import StatusState

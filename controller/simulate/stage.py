@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.fleets.simulated import SimulatedSource
+from controller.history.records import History
 from controller.ledger.memory import MemoryLedger
 from controller.model.declaration import Declaration, ExternalGate
-from controller.model.history import History
 from controller.model.inventory import Fault, Inventory
 from controller.model.observation import GateReading
 from controller.model.plan import Plan

@@ -2,14 +2,28 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import islice
 
+from controller import __version__
+from controller.core.membership import assign
 from controller.errors import ControllerError, ObservationError
 from controller.ledger.opening import open_ledger
 from controller.model.declaration import Declaration
+from controller.model.durations import counted
+from controller.model.observation import Observation, Unknown
+from controller.ports import FleetSource, NeedsRights
+from controller.reports.metrics import Metrics
 from controller.runtime.clock import SystemClock
+from controller.runtime.examining import Examiner, Rounds
 from controller.settings import Settings
 from controller.wiring.gates import check_gates
+from controller.wiring.listeners import broker_health
 from controller.wiring.parts import DeclaredSources, channels_of, make_ledger_folder, repository_of
+
+BROKERS_ASKED_MAX = 20
+"""Clusters of a source whose brokers are asked, the first by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,43 @@ def _check_sources(settings: Settings, declaration: Declaration) -> Iterator[Che
         yield Checked("sources", str(error), error)
         return
     for source in opened:
-        yield _try(f"source {source.name}", lambda: f"{len(source.read(frozenset(), now).clusters)} clusters")  # noqa: B023 - called at once
+        checked = _try(f"source {source.name}", partial(_check_source, source, now))
+        yield checked
+        if checked.problem is None:
+            yield from _check_brokers(settings, declaration, source, now)
+
+
+def _check_source(source: FleetSource, now: datetime) -> str:
+    clusters = counted(len(source.read(frozenset(), now).clusters))
+    if not isinstance(source, NeedsRights):
+        return clusters
+    missing = source.missing_rights()
+    if missing:
+        raise ObservationError(f"{clusters}, but this controller may not {', nor '.join(missing)}")
+    return "; ".join([clusters, *(f"it may not {each}" for each in source.missing_sights())])
+
+
+def _check_brokers(
+    settings: Settings, declaration: Declaration, source: FleetSource, now: datetime
+) -> Iterator[Checked]:
+    """Ask the brokers of some of a source's clusters, where any group wants them asked."""
+    observation = Observation(source.read(frozenset(), now).clusters)
+    rounds = Rounds(assign(declaration.groups, observation.clusters, {}), declaration)
+    rules = rounds.of(observation.clusters, sorted(observation.clusters))
+    if not rules:
+        return
+    asked = dict(islice(rules.items(), BROKERS_ASKED_MAX))
+    examiner = Examiner(settings.source_timeout, Metrics(__version__))
+    seen, _ = examiner.examine(observation, asked, broker_health(settings)(declaration))
+    silent = [(name, seen.clusters[name].reading) for name in asked]
+    whys = [f"{name}: {reading.why}" for name, reading in silent if isinstance(reading, Unknown)]
+    told = f"{len(asked)} of {counted(len(rules))} asked"
+    name = f"brokers of {source.name}"
+    if whys:
+        detail = f"{told}, {len(whys)} unknown, such as {whys[0]}"
+        yield Checked(name, detail, ObservationError(detail))
+    else:
+        yield Checked(name, f"{told}, none unknown")
 
 
 def _check_gates(settings: Settings, declaration: Declaration | None) -> Iterator[Checked]:

@@ -5,12 +5,11 @@ needs, and a command starts quickly.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO, runtime_checkable
 
 from controller.errors import ObservationError, SettingsError
-from controller.fleets.kafka_health import KafkaBrokers
 from controller.fleets.lab import LabSource
 from controller.fleets.simulated import SimulatedSource
 from controller.fleets.unreachable import UnreachableSource
@@ -45,13 +44,38 @@ def _simulated(setup: Setup) -> FleetSource:
 
 def _lab(setup: Setup) -> FleetSource:
     levels = {level.level: level for level in setup.declaration.catalog.metadata_versions.values()}
-    brokers = KafkaBrokers(setup.settings.source_timeout.total_seconds() / 2)
-    return LabSource(setup.source.name, Path(setup.source.options["directory"]), brokers, levels)
+    return LabSource(setup.source.name, Path(setup.source.options["directory"]), levels)
+
+
+def _strimzi(setup: Setup) -> FleetSource:
+    # The Kubernetes client takes a while to be imported, and most of a small daemon's memory.
+    from controller.fleets.strimzi.source import Place, open_source
+
+    source, options = setup.source, setup.source.options
+    kubeconfig = options.get("kubeconfig")
+    place = Place(
+        context=options.get("context"),
+        kubeconfig=None if kubeconfig is None else Path(kubeconfig),
+        namespaces=source.namespaces or ("*",),
+        selector=source.selector,
+        take_over=source.take_over,
+    )
+    levels = setup.declaration.catalog.metadata_versions
+    return open_source(source.name, place, levels, setup.settings.source_timeout.total_seconds() / 2)
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A source that holds threads or connections."""
+
+    def close(self) -> None:
+        """Let go of them."""
+        ...
 
 
 Maker = Callable[[Setup], FleetSource]
 """Sets one source up; raises ObservationError where that does not work now, and may work later."""
-MAKERS: Mapping[str, Maker] = {"simulated": _simulated, "lab": _lab}
+MAKERS: Mapping[str, Maker] = {"simulated": _simulated, "lab": _lab, "strimzi": _strimzi}
 """By the type that is declared."""
 
 
@@ -79,7 +103,7 @@ class DeclaredSources:
             }
             kept = {id(part) for _, part in self._opened.values()}
             for _, part in before.values():
-                if id(part) not in kept and isinstance(part, LabSource):
+                if id(part) not in kept and isinstance(part, Closable):
                     part.close()
             self._declaration = declaration
         return tuple(part for _, part in self._opened.values())
@@ -90,7 +114,7 @@ class DeclaredSources:
     def _open(
         self, source: SourceDeclaration, before: tuple[SourceDeclaration, FleetSource] | None, declaration: Declaration
     ) -> FleetSource:
-        same = before is not None and (before[0].type, before[0].options) == (source.type, source.options)
+        same = before is not None and replace(before[0], place=source.place) == source
         kept = before[1] if same and before is not None else None
         if isinstance(kept, SimulatedSource):
             kept.replace_inventory(declaration.inventories[source.name])

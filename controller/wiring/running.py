@@ -14,6 +14,7 @@ from controller.runtime.daemon import Daemon, Rhythm
 from controller.runtime.delivery import DeliveryLoop, Desk
 from controller.settings import Settings
 from controller.wiring.gates import external_gates
+from controller.wiring.listeners import broker_health
 from controller.wiring.parts import DeclaredSources, channels_of, make_ledger_folder, pace_of, repository_of
 
 LEAVE_SECONDS = 10.0
@@ -80,6 +81,7 @@ def assemble(settings: Settings) -> Running:
         audiences=tuple(audience for _, audience in told),
         wake=delivery.wake,
         gates=external_gates(settings),
+        brokers=broker_health(settings),
     )
     controller = Controller(world, pace_of(settings))
     rhythm = Rhythm(settings.interval, settings.jitter)

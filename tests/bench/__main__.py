@@ -6,8 +6,11 @@ import sys
 from itertools import chain
 from pathlib import Path
 
+from tests.bench.brokers import brokers
+from tests.bench.kubernetes import kubernetes
 from tests.bench.measures import Figure, idle_cycle, judgement, loading, resident_memory
 from tests.bench.rollouts import rollouts
+from tests.bench.rolls import rolls
 
 _PAGE = """\
 # Benchmarks
@@ -19,7 +22,8 @@ same on another machine; the last column gives their scale.
 |---|---|---|---|
 {rows}
 
-`plan_cycle` is linear in clusters and in the clusters of rollouts under way. Loading is linear in files, and after the
+`plan_cycle` is linear in clusters and in the clusters of rollouts under way. A look at a cluster's brokers is linear in
+its partitions, and takes a fixed number of round trips ([health](health.md)). Loading is linear in files, and after the
 first time in changed files. An idle cycle runs one `git` and touches no file of the repository.
 
 The rollouts are played by [`wavefleet simulate`](simulate.md), which works out the lower bound apart from the planner.
@@ -40,7 +44,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 def main() -> int:
     """Return 0 where every figure keeps its bound."""
     figures = []
-    for figure in chain(judgement(), loading(), idle_cycle(), resident_memory(), rollouts()):
+    measures = (judgement, loading, idle_cycle, resident_memory, kubernetes, brokers, rolls, rollouts)
+    for figure in chain.from_iterable(measure() for measure in measures):
         print(_line(figure), flush=True)
         figures.append(figure)
     PAGE.write_text(_page(figures))

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from controller.core.plan import plan_cycle
-from controller.core.recall import remember
+from controller.history.entries import Recorded
+from controller.history.recall import remember
+from controller.history.records import History
 from controller.model.catalog import Catalog, Release
 from controller.model.declaration import (
     ClusterGroup,
@@ -16,13 +18,11 @@ from controller.model.declaration import (
     Strategy,
     Wave,
 )
-from controller.model.entries import Recorded
-from controller.model.history import History
 from controller.model.memory import Memory
 from controller.model.observation import Observation, ObservedCluster, Reading
 from controller.model.places import Place
 from controller.model.snapshot import Snapshot, Standing
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.versions import KafkaVersion, MetadataVersion
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -195,20 +195,24 @@ def ls_remote(url: str) -> None:
 def resident_memory() -> Iterator[Figure]:
     """Measure the resident memory of a daemon process that has run cycles over 10,000 clusters."""
     with tempfile.TemporaryDirectory() as name, served_fleet(Path(name), 200, 50) as url:
-        folder = Path(name)
-        settings = {"REPOSITORY": url, "LEDGER": str(folder / "ledger.db"), "LISTEN": "off", "INTERVAL": "500ms"}
-        environment = os.environ | {f"WAVEFLEET_{key}": value for key, value in settings.items()}
-        command = [sys.executable, "-m", "controller", "run"]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-            try:
-                highest = _highest_resident_mb(process, seconds=25)
-            finally:
-                process.terminate()
-                process.wait(60)
+        highest = daemon_resident_mb(url, Path(name), seconds=25)
     yield Figure(
         "resident memory of the daemon at 10,000 clusters, in MB", highest, RESIDENT_MB_MAX, "over 25 s of cycles"
     )
+
+
+def daemon_resident_mb(url: str, folder: Path, seconds: float) -> float:
+    """Return the highest resident memory of a daemon process over the repository ``url``; its log is in ``folder``."""
+    settings = {"REPOSITORY": url, "LEDGER": str(folder / "daemon.db"), "LISTEN": "off", "INTERVAL": "500ms"}
+    environment = os.environ | {f"WAVEFLEET_{key}": value for key, value in settings.items()}
+    command = [sys.executable, "-m", "controller", "run"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            return _highest_resident_mb(process, seconds)
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 def _highest_resident_mb(process: "subprocess.Popen[bytes]", seconds: float) -> float:

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from controller.fleets.simulated import SimulatedSource
+from controller.history.entries import RolloutPlanned
+from controller.history.records import RolloutKind
 from controller.model.declaration import ClusterGroup, Wave
-from controller.model.entries import RolloutPlanned
-from controller.model.history import RolloutKind
 from controller.model.observation import ObservedCluster, Reading
 from controller.model.plan import Start
 from controller.runtime.cycle import Controller, Pace

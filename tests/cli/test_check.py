@@ -5,8 +5,9 @@ import shutil
 from controller.external.prometheus import UNSET
 from controller.external.webhook import UNSIGNED
 from tests.builders_repository import group_text
-from tests.cli.worlds import INVALID, STAGING, Desk
+from tests.cli.worlds import FLEET, INVALID, STAGING, Desk
 from tests.fakes.gate_servers import TOKEN, FakePrometheus
+from tests.real.kubernetes import ApiServer
 
 
 def test_everything_that_is_there_is_ok(desk: Desk) -> None:
@@ -50,6 +51,32 @@ def test_a_channel_without_its_setting_is_found(desk: Desk) -> None:
     desk.settings["slack_token"] = "xoxb-of-the-test"
 
     assert "MISSING channels: WAVEFLEET_SLACK_CHANNEL: found nothing" in desk.run("check", code=4).out
+
+
+def test_rights_that_a_kubernetes_source_lacks_are_told(desk: Desk, kubernetes: ApiServer) -> None:
+    """
+    Before they are needed; whoever may not read at all is told in the server's own words.
+    """
+    kubernetes.apply_all([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "checked"}}])
+    rules = [{"apiGroups": ["kafka.strimzi.io"], "resources": ["kafkas"], "verbs": ["get", "list", "watch"]}]
+    rbac, meta = "rbac.authorization.k8s.io", {"name": "checked", "namespace": "checked"}
+    role = {"apiGroup": rbac, "kind": "Role", "name": "checked"}
+    subjects = [{"apiGroup": rbac, "kind": "User", "name": "reader"}]
+    kubernetes.apply_all([{"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": rules}])
+    binding = {"apiVersion": f"{rbac}/v1", "kind": "RoleBinding", "metadata": meta}
+    kubernetes.apply_all([{**binding, "roleRef": role, "subjects": subjects}])
+    place = "type: strimzi, namespaces: [checked], context: fleet, kubeconfig"
+    sources = (
+        f"    - {{name: {user}, {place}: {kubernetes.kubeconfig(user)}}}" for user in ("admin", "reader", "person")
+    )
+    desk.publish({"fleet.yaml": "\n".join([FLEET.rstrip(), *sources, ""])})
+
+    out = desk.run("check", code=4).out
+
+    assert "ok      source admin: 0 clusters\n" in out
+    assert "MISSING source reader: 0 clusters, but this controller may not patch kafkas.kafka.strimzi.io in" in out
+    assert "MISSING source person: " in out
+    assert 'answered 403: kafkas.kafka.strimzi.io is forbidden: User "person" cannot list resource "kafkas"' in out
 
 
 def test_a_check_starts_nothing(desk: Desk) -> None:

@@ -180,7 +180,7 @@ def test_a_misspelt_setting_in_the_environment_is_refused(desk: Desk) -> None:
         ("wavefleet r", {"run", "resume"}),
         ("wavefleet run --mode ", {"apply", "observe"}),
         ("wavefleet plan -o ", {"text", "json", "md"}),
-        ("wavefleet lab ", {"up", "down", "status", "tour"}),
+        ("wavefleet lab ", {"up", "down", "status", "break", "mend", "load", "verify", "tour"}),
         ("wavefleet status --fail", {"--fail-on-hold"}),
     ],
 )

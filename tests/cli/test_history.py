@@ -7,9 +7,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 import pytest
 
 from controller.cli.render_history import NAMES_SHOWN, history_json, history_text
-from controller.model import entries as e
-from controller.model.history import Outcome, RolloutKind, StopKind, Way
-from controller.model.versions import KafkaVersion
+from controller.history import entries as e
+from controller.history.records import Outcome, RolloutKind, StopKind, Way
+from controller.versions import KafkaVersion
 from tests.cli.worlds import NEW, OLD, STAGING, Desk, check_schema
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

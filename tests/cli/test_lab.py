@@ -5,9 +5,13 @@ from pathlib import Path
 import pytest
 
 from controller.cli.render_lab import lab_json, lab_text
+from controller.lab.faults import Fault, FaultKind, write_faults
 from controller.lab.status import BrokerState, ClusterState, LabState
 from controller.labfiles import OperatorState
 from tests.cli.worlds import check_schema, run
+from tests.lab.labs import a_lab as lab_files
+
+ADDRESS = "127.0.0.1:9092"
 
 
 def a_lab(
@@ -57,7 +61,7 @@ def test_what_does_not_run_is_told() -> None:
     told = lab_text(a_lab(operator_pid=None, broker_pid=None))
 
     assert "operator not yet: rolling broker 1" in told
-    assert "4.1.2, stopped" in told
+    assert "4.1.2, no process" in told
     assert "no operator runs" in told
 
 
@@ -86,3 +90,41 @@ def test_a_lab_of_nobody_is_refused(tmp_path: Path) -> None:
     """
     assert "Invalid value for '--clusters'" in run("lab", "up", "--dir", str(tmp_path), "--clusters", "0", code=2).err
     assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("broker", "told"),
+    [
+        (BrokerState(1, ADDRESS, "4.1.2", 42), "process 42"),
+        (BrokerState(1, ADDRESS, "4.1.2", 42, reachable=True), "process 42, answers"),
+        (
+            BrokerState(1, ADDRESS, "4.1.2", 42, (FaultKind.STOP, FaultKind.FILL_DISK), reachable=False),
+            "process 42, does not answer; broken on purpose: stop, fill-disk",
+        ),
+    ],
+)
+def test_faults_and_answers_are_told_by_broker(broker: BrokerState, told: str) -> None:
+    """
+    Whether it answers is told only where it was asked; and both are as the schema says.
+    """
+    cluster = ClusterState("lab-1", "127.0.0.1:9092", "4.1.2", 1, None, "", (broker,), secure=True)
+    state = LabState(Path("lab"), 41, (cluster,))
+
+    assert lab_text(state).endswith(told)
+    assert "127.0.0.1:9092 over TLS and SCRAM: " in lab_text(state)
+    check_schema("lab-status", lab_json(state))
+    assert ["secure", 9092] == [lab_json(state)["clusters"][0]["listeners"], broker.port]
+
+
+def test_the_status_of_a_lab_that_is_down_is_asked_of_nobody_in_vain(tmp_path: Path) -> None:
+    """
+    Brokers that do not run do not answer, at once; faults are read from their file.
+    """
+    folder = lab_files(tmp_path, brokers=2)
+    write_faults(folder, frozenset({Fault(2, FaultKind.KILL)}))
+
+    printed = run("lab", "status", "--dir", str(tmp_path), "-o", "json").json
+
+    check_schema("lab-status", printed)
+    brokers = printed["clusters"][0]["brokers"]
+    assert [(False, []), (False, ["kill"])] == [(broker["reachable"], broker["faults"]) for broker in brokers]

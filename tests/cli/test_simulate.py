@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from controller.labfiles import cluster_folder
 from controller.model.verdict import HoldReason
 from tests.builders_repository import FLEET, INVENTORY, FleetFiles
 from tests.cli.worlds import Done, check_schema, run
+from tests.contracts.fleet_worlds import LABELS, LabWorld
 
 ROOT = Path(__file__).parents[2]
 FROM = ("--from", "2026-03-02T09:00Z")
@@ -197,9 +199,43 @@ def test_an_inventory_stands_for_the_whole_live_fleet(files: FleetFiles, tmp_pat
 
     assert 5 == summary_of(files, "--inventory", str(other))["rollouts"][0]["clusters"]
 
-    done = simulate(files, code=2)
-    assert "fleet.yaml:6: source try: found type lab, expected simulated" in done.err
-    assert "--inventory FILE" in done.err
+
+def test_live_clusters_are_played_as_they_are_seen_now(files: FleetFiles, tmp_path: Path) -> None:
+    """
+    Under their own names and labels; what cannot be read is left out and named, and nothing is written to any of them.
+    """
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    LabWorld(lab)
+    lab_in(files, lab)
+    before = {path: path.read_bytes() for path in lab.rglob("*") if path.is_file()}
+    done = simulate(files, "-o", "json")
+
+    assert 2 == done.json["rollouts"][0]["clusters"]
+    assert "source try: 2 clusters as seen at " in done.err
+    assert before == {path: path.read_bytes() for path in lab.rglob("*") if path.is_file()}
+
+    (cluster_folder(lab, "lab-2") / "status.json").write_text("{}")
+    done = simulate(files, "-o", "json")
+    assert 1 == done.json["rollouts"][0]["clusters"]
+    assert "left out, since they could not be read: lab-2" in done.err
+
+
+def test_a_live_fleet_that_cannot_be_read_is_not_played(files: FleetFiles) -> None:
+    """
+    An outside system failed, and an inventory would do.
+    """
+    lab_in(files, "/nowhere")
+
+    assert "--inventory FILE" in simulate(files, code=4).err
+
+
+def lab_in(files: FleetFiles, directory: Path | str) -> None:
+    """Declare a lab as the one source, all of whose clusters the group claims."""
+    lab = f"type: lab, directory: {directory}"
+    files.write("fleet.yaml", FLEET.replace("type: simulated, inventory: simulation/clusters.yaml", lab))
+    claims = ", ".join(f"{key}: {value}" for key, value in LABELS.items())
+    files.group(f"  metadataVersion: hold\n{WAVES}", clusters=f"{{selector: {{matchLabels: {{{claims}}}}}}}")
 
 
 def test_an_invalid_declaration_is_told_with_file_and_line(files: FleetFiles) -> None:

@@ -1,17 +1,13 @@
 """Live fleets in which a test can make things happen, one kind per source, for the contract of ``ports.FleetSource``.
 
-The lab here consists of its files alone: the test speaks as its operator and as its brokers. Real brokers are asked in
-``tests/system``.
+The lab here consists of its files alone: the test speaks as its operator. Real brokers are asked in ``tests/system``.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from controller.errors import ObservationError
-from controller.fleets.kafka_health import NEWEST_LINE_TOLD, Answers, BrokerAddress
 from controller.fleets.lab import LabSource
 from controller.fleets.simulated import SimulatedSource
 from controller.labfiles import (
@@ -23,16 +19,13 @@ from controller.labfiles import (
     StatusFile,
     cluster_folder,
     lab_file,
-    read_cluster,
-    read_lab,
-    read_status,
     read_wanted,
     replace_file,
     write_wanted,
 )
 from controller.model.inventory import Fault, FaultKind, SimulatedCluster
-from controller.model.versions import KafkaVersion
 from controller.ports import FleetSource
+from controller.versions import KafkaVersion
 from tests.builders import HOUR, LEVEL_41, LEVEL_43, NOON, OLD, a_fault, a_simulated_cluster, an_inventory
 
 LABELS = {"env": "prod"}
@@ -119,34 +112,6 @@ class SimulatedWorld:
         self.source.replace_inventory(an_inventory(*clusters, faults=self._faults))
 
 
-@dataclass
-class SpokenBrokers:
-    """Brokers that answer as the lab's files and the test say."""
-
-    directory: Path
-    limit_seconds: float = 5.0
-    silent: frozenset[str] = frozenset()
-    """Clusters of which no broker answers."""
-    told: Callable[[Answers], Answers] = lambda answers: answers
-    """What becomes of their answers on the way."""
-
-    def ask(self, brokers: Sequence[BrokerAddress]) -> Answers:
-        """Answer for the cluster whose brokers listen there."""
-        for name in read_lab(self.directory).clusters:
-            folder = cluster_folder(self.directory, name)
-            cluster = read_cluster(folder)
-            if cluster is not None and [it.port for it in cluster.brokers] == [it.port for it in brokers]:
-                return self._answers(cluster, folder)
-        raise AssertionError(f"no cluster listens at {brokers}")
-
-    def _answers(self, cluster: ClusterFile, folder: Path) -> Answers:
-        if cluster.name in self.silent:
-            raise ObservationError("no broker answers: broker 1: ConnectionRefusedError")
-        status = a_status_of(folder)
-        lines = {it.id: min(KafkaVersion.parse(it.release).line, NEWEST_LINE_TOLD) for it in status.brokers}
-        return self.told(Answers(cluster.cluster_id, lines, frozenset(lines), (), 1, status.metadata_level))
-
-
 class LabWorld:
     """A lab of files, in which the test is the operator."""
 
@@ -156,13 +121,12 @@ class LabWorld:
         self._write_lab()
         for number, name in enumerate(self._names):
             make_cluster(directory, name, first_port=9000 + 10 * number)
-        self.brokers = SpokenBrokers(directory)
         self.source: LabSource = self.reopened()
         self.clusters = ("lab/lab-1", "lab/lab-2")
 
     def reopened(self) -> LabSource:
         """Another source on the same files."""
-        return LabSource("lab", self._directory, self.brokers, {it.level: it for it in (LEVEL_41, LEVEL_43)})
+        return LabSource("lab", self._directory, {it.level: it for it in (LEVEL_41, LEVEL_43)})
 
     def changed_by_others(self, cluster: str, release: KafkaVersion, now: datetime) -> None:
         """Somebody writes the file by hand."""
@@ -178,9 +142,9 @@ class LabWorld:
         return now + HOUR
 
     def lose(self, cluster: str, now: datetime) -> None:
-        """Its brokers answer no more."""
+        """Its operator's word is gone."""
         del now
-        self.brokers.silent |= {_own(cluster)}
+        (cluster_folder(self._directory, _own(cluster)) / "status.json").unlink()
 
     def remove(self, cluster: str) -> None:
         """It is no longer listed."""
@@ -231,13 +195,6 @@ def speak(
         metadata_level=level,
     )
     replace_file(folder / "status.json", status)
-
-
-def a_status_of(folder: Path) -> StatusFile:
-    """The operator's last word, which must be there."""
-    status = read_status(folder)
-    assert status is not None
-    return status
 
 
 def _own(full_name: str) -> str:

@@ -1,33 +1,19 @@
 """What every FleetSource promises (``controller.ports``), asked of each kind of fleet."""
 
-from collections.abc import Callable, Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from controller.errors import ApplyRefused, ObservationError
-from controller.fleets.lab import LabSource
-from controller.model.history import RolloutKind
+from controller.history.records import RolloutKind
 from controller.model.observation import Reading, Unknown
 from controller.model.plan import Start
-from controller.model.versions import MetadataVersion
 from controller.ports import FleetSource
+from controller.versions import MetadataVersion
 from tests.builders import LEVEL_41, LEVEL_43, MINUTE, NEW, NOON, OLD, SECOND, a_start, release
-from tests.contracts.fleet_worlds import LABELS, FleetWorld, LabWorld, SimulatedWorld
+from tests.contracts.fleet_worlds import LABELS, FleetWorld
 
-WORLDS: dict[str, Callable[[Path], FleetWorld]] = {"simulated": SimulatedWorld, "lab": LabWorld}
 LATER = NOON + 20 * SECOND
-
-
-@pytest.fixture(params=WORLDS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FleetWorld]:
-    """Two clusters, read once at noon."""
-    made = WORLDS[request.param](tmp_path)
-    made.source.read(frozenset(made.clusters), NOON)
-    yield made
-    if isinstance(made.source, LabSource):
-        made.source.close()
 
 
 def read(world: FleetWorld, cluster: str, now: datetime, source: FleetSource | None = None) -> Reading:
@@ -67,7 +53,7 @@ def test_two_looks_at_one_moment_are_equal(world: FleetWorld) -> None:
     """
     Reading changes nothing.
     """
-    world.source.start(a_start(world.clusters[0]), LATER)
+    world.source.start(a_start(world.clusters[0], token=read(world, world.clusters[0], LATER).token), LATER)
 
     first = world.source.read(frozenset(world.clusters), LATER)
 
@@ -120,9 +106,10 @@ def test_starting_twice_changes_nothing_more(world: FleetWorld) -> None:
 
     assert once == read(world, cluster, LATER + MINUTE)
     done = world.finish(LATER)
+    ended = read(world, cluster, done)
     world.reopened().start(start, done)
-    assert once.token == read(world, cluster, done).token
-    assert read(world, cluster, done).settled
+    assert ended == read(world, cluster, done)
+    assert ended.settled
 
 
 def test_a_start_judged_from_an_older_state_is_refused(world: FleetWorld) -> None:

@@ -7,9 +7,7 @@ from threading import Event
 import pytest
 
 from controller.errors import LeaseLost, LedgerError
-from controller.ledger.opened import OpenLedger
-from controller.ledger.opening import open_ledger
-from controller.model.entries import (
+from controller.history.entries import (
     ClusterConverged,
     Entry,
     Recorded,
@@ -20,7 +18,9 @@ from controller.model.entries import (
     WaveFilled,
     WaveSoaked,
 )
-from controller.model.history import StopKind
+from controller.history.records import StopKind
+from controller.ledger.opened import OpenLedger
+from controller.ledger.opening import open_ledger
 from controller.model.requests import FLEET, Command
 from tests.ledger.builders import (
     HOUR,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from controller.errors import LedgerError
+from controller.history.entries import ClusterConverged, Entry, RequestTaken, SoakCredited
 from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
-from controller.model.entries import ClusterConverged, Entry, RequestTaken, SoakCredited
 from controller.model.outbox import Delivery, Message
 from controller.model.requests import Command
 from tests.ledger.builders import (

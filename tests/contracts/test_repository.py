@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from controller.errors import DeclarationError, RepositoryError
-from controller.model.versions import KafkaVersion
 from controller.ports import Head, Repository
+from controller.versions import KafkaVersion
 from tests.repository.git_worlds import TRANSPORTS, GitWorld, a_group, bump, git_world, rewrite
 
 

@@ -12,18 +12,18 @@ from typing import TypeVar
 from controller.core.draft import Draft
 from controller.core.inquiry import explain_cluster
 from controller.core.plan import judge, plan_cycle
-from controller.core.recall import remember
+from controller.history.entries import Entry, Recorded, StartAccepted
+from controller.history.recall import remember
+from controller.history.records import ClusterRecord, History, RolloutRecord
 from controller.model.declaration import ClusterGroup, Declaration
-from controller.model.entries import Entry, Recorded, StartAccepted
-from controller.model.history import ClusterRecord, History, RolloutRecord
 from controller.model.memory import Memory
 from controller.model.observation import GateReading, Observation, ObservedCluster, Reading, Unknown
 from controller.model.plan import Explanation, Plan, Start
 from controller.model.requests import Request
 from controller.model.snapshot import Snapshot
 from controller.model.verdict import Hold, HoldReason
-from controller.model.versions import KafkaVersion, MetadataVersion
 from controller.model.view import GroupView
+from controller.versions import KafkaVersion, MetadataVersion
 from tests.builders import LEVEL_43, MINUTE, NEW, NOON, a_reading, release
 from tests.builders_core import a_declaration, a_group, a_standing, a_strategy, a_wave
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from controller.history.entries import RolloutPlanned
+from controller.history.records import Way
 from controller.model.declaration import ClusterGroup, Finalize
-from controller.model.entries import RolloutPlanned
-from controller.model.history import Way
 from tests.builders import HOUR, MINUTE, NEW, NOON, a_reading
 from tests.builders_core import (
     a_group,

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from controller.core.questions import RETRY_INTERVALS
-from controller.model.entries import ClusterSetAside, ClusterStarted, StartWithdrawn, WaveAdmitted, WaveFilled
-from controller.model.history import ClusterState
+from controller.history.entries import ClusterSetAside, ClusterStarted, StartWithdrawn, WaveAdmitted, WaveFilled
+from controller.history.records import ClusterState
 from controller.model.observation import Reading, Severity, Unknown
 from controller.model.verdict import HoldReason
 from tests.builders import HOUR, MINUTE, MOMENT, NEW, NOON, a_finding, a_reading, release

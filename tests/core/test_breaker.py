@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from controller.core.draft import Draft
+from controller.history.records import ClusterState
 from controller.model.declaration import Limits, Selector
-from controller.model.history import ClusterState
 from controller.model.observation import Reading, Unknown
 from controller.model.verdict import HoldReason
 from tests.builders import NEW, a_finding, a_reading, release

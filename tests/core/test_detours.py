@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.entries import RolloutPlanned
+from controller.history.records import Outcome, RolloutKind, StopKind, Way
 from controller.model.declaration import Finalize
-from controller.model.entries import RolloutPlanned
-from controller.model.history import Outcome, RolloutKind, Way
 from controller.model.observation import Reading, Unknown
 from controller.model.verdict import HoldReason
 from tests.builders import MINUTE, NEW, a_reading, release
@@ -26,6 +26,12 @@ BRAVE = a_group(
     metadata_version=Finalize.AUTO,
     accept_risks=frozenset({"KIP-896"}),
     strategy=a_strategy(waves=(a_wave("all", "rest", MINUTE, most=10),)),
+)
+ONLY_PEOPLE = (
+    HoldReason.CLUSTER_HELD,
+    HoldReason.OWNED_ELSEWHERE,
+    HoldReason.OPERATOR_UNSUPPORTED,
+    HoldReason.NO_LEGAL_HOP,
 )
 
 
@@ -91,12 +97,19 @@ def test_of_several_releases_between_the_lowest_goes_first() -> None:
 
 @pytest.mark.parametrize(
     "stuck",
-    [replace(ON_32, held="INC-4711"), ON_ZOOKEEPER],
-    ids=["held by annotation", "on ZooKeeper"],
+    [
+        replace(ON_32, held="INC-4711"),
+        replace(ON_32, owner="Argo CD writes its version"),
+        replace(ON_32, fleet="another"),
+        replace(ON_32, supported=(release("3.2.3"), release("3.5.2"))),
+        ON_ZOOKEEPER,
+    ],
+    ids=["held by annotation", "owned by a tool", "of another fleet", "beyond its operator", "on ZooKeeper"],
 )
 def test_a_cluster_that_cannot_go_on_holds_only_itself(stuck: Reading) -> None:
     """
-    Neither one without a legal way nor one that is held keeps the others from their target.
+    Neither one without a legal way nor one that only a person can let go on keeps the others from their target, and
+    it is told why it waits.
     """
     play = Play(BRAVE).live("p-1", reading=stuck).live("p-2", "p-3", reading=READY)
     plan = play.cycle()
@@ -105,6 +118,45 @@ def test_a_cluster_that_cannot_go_on_holds_only_itself(stuck: Reading) -> None:
     assert release(NEW) == first.target
     assert {"sim/p-2", "sim/p-3"} <= set(first.clusters)
     assert {"p-2", "p-3"} == set(started(plan))
+    assert ["sim/p-1"] == [hold.cluster for hold in plan.groups[0].holds if hold.reason in ONLY_PEOPLE]
+
+
+def test_who_is_barred_on_the_way_leaves_it_and_the_others_arrive() -> None:
+    """
+    Another tool takes over a member of the rollout to what lies between: its group goes on without it.
+    """
+    play = Play(BRAVE).live("p-1", "p-2", reading=ON_32)
+    assert [HOP_39] == planned(play.cycle().entries)
+    play.live("p-1", reading=replace(ON_32, owner="Argo CD writes its version"))
+    entries = play.run(14)
+
+    assert ["sim/p-1"] == [entry.cluster for entry in only(e.ClusterLeft, entries)]
+    assert [HOP_FLOOR, HOP_NEW] == planned(entries)
+
+
+def test_who_another_group_quarantined_holds_only_itself_and_is_told() -> None:
+    """
+    Its number is the other group's, which is not declared any more: only the command lifts it.
+    """
+    play = Play(BRAVE).live("p-1", reading=ON_32).live("p-2", reading=READY)
+    play.record(e.Stopped("gone", 2, StopKind.QUARANTINE, "no leader", "wavefleet", cluster="sim/p-1"))
+    plan = play.cycle()
+
+    assert [HOP_NEW] == planned(list(plan.entries))
+    (hold,) = (hold for hold in plan.groups[0].holds if hold.cluster == "sim/p-1")
+    assert HoldReason.CLUSTER_QUARANTINED is hold.reason
+    assert "wavefleet resume gone --number 2" in hold.detail
+
+
+def test_an_operator_that_lacks_only_what_lies_between_is_named() -> None:
+    """
+    The release between is what it is asked about first, not the declared one.
+    """
+    play = Play(BRAVE).live("p-1", reading=replace(ON_32, supported=(release("4.0.0"), release(NEW))))
+    (hold,) = play.cycle().groups[0].holds[-1:]
+
+    assert (HoldReason.OPERATOR_UNSUPPORTED, "sim/p-1") == (hold.reason, hold.cluster)
+    assert "not 3.9.2" in hold.detail
 
 
 def test_a_cluster_held_in_git_is_not_waited_for_on_the_way() -> None:

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from controller.core.steps import not_whole
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.entries import RolloutPlanned, TargetReached
+from controller.history.records import Outcome, RolloutKind, StopKind
 from controller.model.declaration import Finalize, Selector
-from controller.model.entries import RolloutPlanned, TargetReached
-from controller.model.history import Outcome, RolloutKind, StopKind
 from controller.model.observation import Reading, Unknown
 from controller.model.verdict import HoldReason
-from controller.model.versions import MetadataVersion
+from controller.versions import MetadataVersion
 from tests.builders import HOUR, LEVEL_41, LEVEL_43, MINUTE, MOMENT, NEW, NOON, a_finding, a_reading, release
 from tests.builders_core import (
     a_declaration,

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import Outcome
 from controller.model.declaration import ClusterGroup, Finalize, Selector
-from controller.model.history import Outcome
 from controller.model.observation import Reading
 from controller.model.outbox import StatusState
 from controller.model.verdict import HoldReason
-from controller.model.versions import MetadataVersion
+from controller.versions import MetadataVersion
 from tests.builders import DAY, HOUR, LEVEL_43, NEW, NOON, a_reading, release
 from tests.builders_core import (
     a_group,

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.entries import ClusterLeft, RolloutEnded, RolloutPlanned
+from controller.history.records import ClusterState, Outcome, Way
 from controller.model.declaration import ClusterGroup, Finalize
-from controller.model.entries import ClusterLeft, RolloutEnded, RolloutPlanned
-from controller.model.history import ClusterState, Outcome, Way
 from controller.model.observation import Reading, Unknown
 from controller.model.verdict import HoldReason
 from tests.builders import LEVEL_41, LEVEL_43, MINUTE, NEW, OLD, a_reading, release

@@ -6,7 +6,7 @@ import pytest
 
 from controller.core.hops import Position, crosses_to_4x, illegal_hop
 from controller.model.observation import Reading
-from controller.model.versions import KafkaVersion, MetadataVersion, Minor
+from controller.versions import KafkaVersion, MetadataVersion, Minor
 from tests.builders import LEVEL_41, a_reading, release
 from tests.builders_core import catalog
 

@@ -11,7 +11,7 @@ import pytest
 
 from controller.core.hops import DeadEnd, Hop, Position, illegal_return, next_hop, whole_way
 from controller.model.catalog import Catalog
-from controller.model.versions import KafkaVersion, MetadataVersion, Target
+from controller.versions import KafkaVersion, MetadataVersion, Target
 from tests.builders import release
 from tests.builders_core import catalog
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from controller.core.inquiry import matching
+from controller.history.records import ClusterState
 from controller.model.declaration import Selector
-from controller.model.history import ClusterState
 from controller.model.observation import Unknown
 from controller.model.verdict import HoldReason
 from tests.builders import HOUR, MINUTE, NEW, NOON, a_finding, a_reading, release
@@ -168,6 +168,22 @@ def test_a_cluster_that_is_gone_can_still_be_asked_about() -> None:
     assert ("sim/p-1",) == matching(play.snapshot(), "p-1")
     assert (None, None, "no source lists it any more") == (told.reading, told.group, told.sentence)
     assert [HoldReason.CLUSTER_MISSING] == reasons(play, "p-1")
+
+
+def test_a_cluster_whose_source_was_not_read_since_a_restart_is_unknown_and_not_gone() -> None:
+    """
+    Nobody says that no source lists it before each of them was read; its group's holds say the same.
+    """
+    play = two()
+    play.clusters.clear()
+    play.unreachable["sim"] = "connection refused"
+    play.restart().cycle()
+    told = play.explain("p-1")
+    why = "it could not be read: source sim was not read since this process started: connection refused"
+
+    assert "whose it is shows once its source is read" == told.sentence
+    assert [why] == [hold.detail for hold in told.holds]
+    assert HoldReason.CLUSTER_MISSING not in play.reasons()
 
 
 def test_a_cluster_before_any_rollout_is_asked_for_what_it_is() -> None:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from controller.history.entries import OrderPassed
 from controller.model.declaration import ClusterGroup, Finalize
-from controller.model.entries import OrderPassed
 from controller.model.observation import Reading, Unknown
 from controller.model.verdict import HoldReason
 from tests.builders import MINUTE, NEW, a_reading, release

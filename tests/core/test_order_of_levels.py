@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import RolloutKind
 from controller.model.declaration import ClusterGroup, Finalize, Selector
-from controller.model.history import RolloutKind
 from controller.model.observation import Reading, Unknown
 from controller.model.verdict import HoldReason
 from tests.builders import HOUR, LEVEL_43, MINUTE, NEW, NOON, OLD, a_reading

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from controller.core.steps import expected_duration
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import RolloutKind
 from controller.model.declaration import Finalize
-from controller.model.history import RolloutKind
 from controller.model.observation import GateReading
 from controller.model.verdict import HoldReason
-from controller.model.versions import Target
+from controller.versions import Target
 from tests.builders import HOUR, LEVEL_41, LEVEL_43, MINUTE, NEW, NOON, OLD, a_reading, release
 from tests.builders_core import REVISION, SOFTWARE, TARGET, a_gate, a_group, a_strategy, a_wave, a_window
 from tests.core.plays import Play, started

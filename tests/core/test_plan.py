@@ -4,7 +4,7 @@ import copy
 import pickle
 
 from controller.core.plan import plan_cycle
-from controller.model.entries import ClusterStarted, GroupJudged, WaveAdmitted
+from controller.history.entries import ClusterStarted, GroupJudged, WaveAdmitted
 from controller.model.requests import Command
 from controller.model.verdict import HoldReason
 from tests.builders import MINUTE, NEW, a_reading

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from controller.core.drift import describe, is_sick, is_well
-from controller.model.entries import ClusterConverged, ClusterFailed, SlotFreed, StartAccepted, StartWithdrawn
-from controller.model.history import ClusterState
+from controller.history.entries import ClusterConverged, ClusterFailed, SlotFreed, StartAccepted, StartWithdrawn
+from controller.history.records import ClusterState
 from controller.model.observation import Reading, Severity, Unknown
 from controller.model.verdict import HoldReason
 from tests.builders import HOUR, MINUTE, MOMENT, NEW, NOON, a_finding, a_reading, release

@@ -1,6 +1,6 @@
 """A name is not the cluster: Kafka's own id tells whether another one has it now."""
 
-from controller.model.entries import ClusterReplaced
+from controller.history.entries import ClusterReplaced
 from tests.builders import MINUTE, a_reading
 from tests.builders_core import a_group, a_strategy, a_wave
 from tests.core.plays import Play, only

@@ -2,8 +2,8 @@
 
 import pytest
 
-from controller.model.entries import RequestTaken
-from controller.model.history import ClusterState
+from controller.history.entries import RequestTaken
+from controller.history.records import ClusterState
 from controller.model.requests import FLEET, Command
 from controller.model.verdict import HoldReason
 from tests.builders_core import a_declaration, a_group, a_request

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.model.entries import (
+from controller.history.entries import (
     ClusterJoined,
     ClusterLeft,
     RolloutEnded,
@@ -14,7 +14,7 @@ from controller.model.entries import (
     TargetDeclared,
     WaveAdmitted,
 )
-from controller.model.history import ClusterState, Outcome, StopKind
+from controller.history.records import ClusterState, Outcome, StopKind
 from controller.model.observation import Unknown
 from controller.model.outbox import StatusState
 from controller.model.verdict import HoldReason

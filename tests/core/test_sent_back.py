@@ -6,9 +6,9 @@ from datetime import datetime
 import pytest
 
 from controller.core.questions import DURATION_DEFAULT
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import ClusterState, StopKind
 from controller.model.declaration import Limits, OnFailure
-from controller.model.history import ClusterState, StopKind
 from controller.model.observation import Reading, Unknown
 from controller.model.requests import Command
 from controller.model.verdict import HoldReason

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import ClusterState
 from controller.model.declaration import Finalize, OnFailure
-from controller.model.history import ClusterState
 from controller.model.verdict import HoldReason
 from tests.builders import HOUR, LEVEL_43, MINUTE, NEW, OLD, a_finding, a_reading, release
 from tests.builders_core import a_group, a_hold, a_strategy, a_wave

@@ -1,16 +1,18 @@
 """The soak: only time in which every converged cluster of the wave was observed healthy, a cycle at a time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from controller.core.soak import CREDIT_EVERY, has_begun
-from controller.model.entries import SoakCredited, WaveSoaked
-from controller.model.history import ClusterState
+from controller.history.entries import SoakCredited, WaveSoaked
+from controller.history.records import ClusterState
+from controller.model.declaration import OnFailure
 from controller.model.observation import Reading, Severity, Unknown
 from controller.model.verdict import HoldReason
 from tests.builders import HOUR, MINUTE, MOMENT, NEW, a_finding, a_reading, release
-from tests.builders_core import a_group, a_strategy, a_wave
+from tests.builders_core import a_group, a_strategy, a_wave, a_window
 from tests.core.plays import Play, half_rolled, only
 
 SECOND = timedelta(seconds=1)
@@ -213,7 +215,7 @@ def test_a_soak_waits_for_the_last_cluster_of_its_wave() -> None:
     play.cycle()
     play.reach("p-1").cycles(5)
     assert {} == play.memory.soaks
-    assert not has_begun(play.rollout(), play.rollout().waves[0])
+    assert not has_begun(play.draft(), play.rollout(), play.rollout().waves[0])
 
     play.reach("p-2").cycle()
     play.cycle()
@@ -233,3 +235,36 @@ def test_a_wave_with_a_failure_that_nobody_looked_at_does_not_end() -> None:
 
     assert [] == only(WaveSoaked, entries)
     assert HoldReason.WAVE_UNDER_WAY in play.reasons()
+
+
+def test_a_cluster_that_fails_begins_the_soak_of_the_others_anew() -> None:
+    """
+    Also where one reading of it is enough to fail: what was quiet before says nothing of the release any more.
+    """
+    group = a_group(strategy=a_strategy(waves=(a_wave("all", "rest", HOUR),), budget="1"), samples=1)
+    play = Play(group).live("p-1", "p-2", "p-3")
+    play.cycle()
+    play.reach("p-1", "p-2", "p-3").cycles(10)
+    assert 9 * MINUTE == soaked(play)
+
+    play.show("p-2", a_reading(NEW, findings=(a_finding(),))).cycle()
+    assert timedelta(0) == soaked(play)
+    assert timedelta(0) == play.rollout().waves[0].soaked, "a restart does not bring it back"
+
+
+def test_a_wave_on_its_way_back_does_not_soak() -> None:
+    """
+    However quiet it is meanwhile, as while a window is shut; once a person goes on, what stayed up soaks.
+    """
+    strategy = a_strategy(waves=(a_wave("all", "rest", 2 * MINUTE),), on_failure=OnFailure.DOWNGRADE)
+    group = a_group(strategy=strategy, windows=(a_window("12:00", "13:00"),))
+    play = Play(group).live("p-1", "p-2")
+    play.cycle()
+    play.reach("p-1").show("p-2", a_reading(NEW, refused="out of disk", settled=False))
+    play.now += HOUR
+    entries = play.cycles(30)
+    assert [] == only(WaveSoaked, entries)
+    assert HoldReason.SOAKING not in play.reasons()
+
+    play.declare(replace(group, acknowledge=frozenset({1})))
+    assert [1] == [entry.wave for entry in only(WaveSoaked, play.cycles(30))]

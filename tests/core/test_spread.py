@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.core.waves import FAILED_FIRST, REMAINING, Terrain, next_wave, pool_to_fill, split, waves_of
-from controller.model import entries as e
-from controller.model.history import ClusterRecord, ClusterState, RolloutRecord, Way
+from controller.history import entries as e
+from controller.history.records import ClusterRecord, ClusterState, RolloutRecord, Way
 from tests.builders import HOUR, NOON
 from tests.builders_core import (
     REVISION,

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from controller.model.entries import (
+from controller.history.entries import (
     ClusterQuarantined,
     ClusterReleased,
     StopAcknowledged,
     Stopped,
     WaveFilled,
 )
-from controller.model.history import ClusterState, StopKind
+from controller.history.records import ClusterState, StopKind
 from controller.model.observation import Reading
 from controller.model.requests import Command
 from controller.model.verdict import HoldReason

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+from controller.core.waves import order_of
+from controller.history.records import ClusterState, Outcome
 from controller.model.declaration import DomainLimit, Limits, OnFailure
-from controller.model.history import ClusterState
 from controller.model.observation import Unknown
 from controller.model.verdict import HoldReason
-from tests.builders import HOUR, MINUTE, a_reading
+from tests.builders import HOUR, MINUTE, NEW, a_reading, release
 from tests.builders_core import a_declaration, a_group, a_strategy, a_wave, apart, domains_of
 from tests.core.plays import Play, started
 
@@ -161,3 +162,22 @@ def test_a_cluster_that_soaks_does_not_keep_itself_from_going_back() -> None:
     play.show("p-2", a_reading(settled=False, refused="no"))
 
     assert "p-1" in started(play.cycle())
+
+
+def test_two_waves_that_wait_for_each_others_twins_both_come_to_their_end() -> None:
+    """
+    Ends: what has converged in each waits for its wave, and keeps its twin in the other from starting.
+    """
+    waves = (a_wave("all", "rest", MINUTE, most=1),)
+    groups = (a_group("aa", strategy=a_strategy(waves=waves)), a_group("bb", strategy=a_strategy(waves=waves)))
+    play = Play(declaration=a_declaration(*groups, limits=apart("pair")))
+    # One starts at a time, and bb a cycle later: both are at their third step when the twins are on either side.
+    for group, pairs in (("aa", ("", "", "x", "y")), ("bb", ("", "y", "x"))):
+        names = order_of(release(NEW), tuple(f"sim/{group}-{number}" for number in range(len(pairs))))
+        for name, pair in zip(names, pairs, strict=True):
+            play.live(name.removeprefix("sim/"), group=group, **({"pair": pair} if pair else {}))
+    for _ in range(40):
+        for start in play.take(play.cycle()).plan.starts:  # type: ignore[union-attr]
+            play.arrive(start)
+
+    assert {Outcome.CONVERGED} == {rollout.outcome for rollout in play.history.rollouts.values()}

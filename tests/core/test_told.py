@@ -6,9 +6,9 @@ import pytest
 
 from controller.core.hops import is_older
 from controller.core.inquiry import passages_of
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import ClusterState
 from controller.model.declaration import Finalize, OnFailure
-from controller.model.history import ClusterState
 from controller.model.observation import Unknown
 from controller.model.outbox import StatusState
 from controller.model.verdict import HoldReason

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from controller.core.views import HOLDS_RECORDED_MAX
+from controller.history.entries import GroupJudged
+from controller.history.records import RolloutKind
 from controller.model.declaration import Selector
-from controller.model.entries import GroupJudged
-from controller.model.history import RolloutKind
 from controller.model.observation import Unknown
 from controller.model.outbox import StatusState
 from controller.model.requests import Command
@@ -190,6 +190,18 @@ def test_names_that_mean_nobody_are_told_and_are_no_success() -> None:
     hold = play.hold(HoldReason.CLUSTER_MISSING)
     assert ("p-9", StatusState.PENDING) == (hold.cluster, play.view().state)
     assert "prod names it, and no one live cluster has that name" == hold.detail
+
+
+def test_a_group_without_clusters_says_whose_were_not_read() -> None:
+    """
+    After a restart nobody knows what a source that is away would list.
+    """
+    play = Play(a_group())
+    play.unreachable["eu"] = "connection refused"
+    play.cycle()
+
+    assert StatusState.PENDING is play.view().state
+    assert "prod → 4.3.1: selects no live cluster, as far as is known: not read yet is eu" == play.view().sentence
 
 
 def test_a_group_whose_only_cluster_is_claimed_twice_says_so() -> None:

@@ -17,7 +17,7 @@ from controller.core.waves import (
     split,
     waves_to_come,
 )
-from controller.model.history import ClusterRecord, ClusterState, RolloutRecord, WaveRecord
+from controller.history.records import ClusterRecord, ClusterState, RolloutRecord, WaveRecord
 from tests.builders import NOON, release
 from tests.builders_core import REVISION, SOFTWARE, TARGET, a_group, a_strategy, a_wave
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.entries import RolloutPlanned
+from controller.history.records import ClusterState, RolloutKind, Way
 from controller.model.declaration import ClusterGroup, Limits
-from controller.model.entries import RolloutPlanned
-from controller.model.history import ClusterState, RolloutKind, Way
 from controller.model.observation import Unknown
 from controller.model.verdict import HoldReason
 from tests.builders import (

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
+from controller.history.records import RolloutKind
 from controller.model.declaration import PrometheusGate, WebhookGate
-from controller.model.history import RolloutKind
 from controller.model.observation import GateReading
-from controller.model.versions import KafkaVersion
 from controller.ports import GateQuestion
+from controller.versions import KafkaVersion
 from tests.builders import NOON, place
 
 TARGET = KafkaVersion.parse("4.3.1")

@@ -11,10 +11,10 @@ import pytest
 
 from controller.external.webhook import UNSIGNED, Webhooks, signature
 from controller.external.words import unanswered
-from controller.model.history import RolloutKind
+from controller.history.records import RolloutKind
 from controller.model.observation import GateReading
-from controller.model.versions import MetadataVersion
 from controller.ports import GateQuestion
+from controller.versions import MetadataVersion
 from tests.builders import NOON
 from tests.external.builders import PATIENT_SECONDS, a_question, a_webhook, no, yes
 from tests.fakes.gate_servers import SECRET, FakePrometheus, FakeWebhook

@@ -1,140 +1,282 @@
-"""What the answers of a cluster's brokers mean; asking real brokers is tested in ``tests/system``."""
+"""The brokers' word held against the source's, and brokers that cannot be asked; real ones are in ``tests/system``."""
 
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pytest
 
+from controller.brokers.access import Reach
 from controller.errors import ObservationError
-from controller.fleets.kafka_health import EXAMPLES_MAX, Answers, BrokerAddress, KafkaBrokers, Partition, findings
-from controller.model.observation import Severity
+from controller.fleets.kafka_answers import Answers, Broker, Quorum
+from controller.fleets.kafka_health import KafkaHealth, require_same, told_by
+from controller.model.health import Health
+from controller.model.observation import ObservedCluster, Reading, Unknown
+from controller.versions import MetadataVersion, Minor
+from tests.builders import LEVEL_41, LEVEL_43, a_reading, release
 
-THREE = frozenset({1, 2, 3})
-
-# kafka-python 3.0.12 loads its schemas by a function that Python 3.11 deprecates.
-pytestmark = pytest.mark.filterwarnings(r"ignore:(read|open)_text is deprecated:DeprecationWarning")
-
-
-def a_partition(
-    name: str = "orders-0", *, in_sync: int = 3, of: int = 3, least: int | None = 2, led: bool = True
-) -> Partition:
-    """A partition of three replicas that needs two in sync."""
-    return Partition(name, led, of, in_sync, least)
+LEVELS = {LEVEL_41.level: LEVEL_41, LEVEL_43.level: LEVEL_43}
+GENEROUS_SECONDS = 10
+"""Beyond any limit of these tests, on a machine that does other work too."""
 
 
-def answers(*partitions: Partition, live: frozenset[int] = THREE, leader: int = 1) -> Answers:
-    """What a cluster of three brokers says."""
-    return Answers("id", dict.fromkeys(live, (4, 3)), live, partitions, leader, 30)
+def a_health(*bootstrap: str, seconds: float = 30) -> KafkaHealth:
+    """Who asks the brokers at these addresses."""
+    return KafkaHealth(lambda _: Reach(bootstrap), LEVELS, seconds)
 
 
-def found(seen: Answers, expected: frozenset[int] = THREE) -> dict[str, Severity]:
-    """Findings by id."""
-    return {finding.id: finding.severity for finding in findings(seen, expected)}
+def examine(health: KafkaHealth, reading: Reading | Unknown | None = None) -> str:
+    """Why a cluster is unknown."""
+    observed = health.examine(ObservedCluster("eu/a", {}, reading or a_reading()), Health())
+    assert isinstance(observed, Unknown)
+    return observed.why
 
 
-def test_a_cluster_in_good_order_shows_nothing() -> None:
+def answering(*lines: Minor, level: int = 30) -> Answers:
+    """A cluster whose brokers answer like these lines."""
+    brokers = tuple(Broker(at, f"h:{at}", line=line) for at, line in enumerate(lines, 1))
+    return Answers("id", level, brokers, (), Quorum(1))
+
+
+def test_a_cluster_that_its_source_could_not_read_stays_unknown() -> None:
     """
-    All replicas in sync, all brokers there, a leader in the quorum; also where there is no topic at all.
+    Its brokers are not asked: nobody knows which cluster they should be.
     """
-    assert {} == found(answers(a_partition()))
-    assert {} == found(answers())
+    assert "gone" == examine(a_health("127.0.0.1:1"), Unknown("gone"))
 
 
-@pytest.mark.parametrize(
-    ("partition", "expected"),
-    [
-        (a_partition(in_sync=2), {"under_replicated": Severity.WAIT}),
-        (a_partition(in_sync=1), {"under_replicated": Severity.WAIT, "under_min_isr": Severity.BLOCK}),
-        (a_partition(in_sync=1, least=1), {"under_replicated": Severity.WAIT}),
-        (a_partition(in_sync=1, least=None), {"under_replicated": Severity.WAIT}),
-        (a_partition(of=1, in_sync=1, least=2), {}),
-        (a_partition(of=2, in_sync=1, least=2), {"under_replicated": Severity.WAIT, "under_min_isr": Severity.BLOCK}),
-        (a_partition(of=2, in_sync=2, least=3), {}),
-        (
-            a_partition(led=False, in_sync=0),
-            {
-                "offline_partitions": Severity.BLOCK,
-                "under_min_isr": Severity.BLOCK,
-                "under_replicated": Severity.WAIT,
-            },
-        ),
-    ],
-)
-def test_each_partition_is_held_against_its_own_replicas(partition: Partition, expected: dict[str, Severity]) -> None:
+def test_where_no_way_to_the_brokers_is_known_the_sentence_is_passed_on() -> None:
     """
-    Fewer in sync than assigned waits; fewer than min(min.insync.replicas, replicas), or no leader, blocks.
+    No address, no password: unknown holds, in the words of whoever looked for them.
     """
-    assert expected == found(answers(partition, a_partition("orders-1")))
+
+    def reach(cluster: ObservedCluster) -> Reach:
+        raise ObservationError(f"{cluster.name}: no address")
+
+    assert "eu/a: no address" == examine(KafkaHealth(reach, LEVELS, 5))
 
 
-def test_a_finding_counts_and_names_at_most_ten() -> None:
+@pytest.mark.parametrize("address", ["broker", "broker:", ":9092", "broker:x", "broker:0", "broker:65536"])
+def test_an_address_that_is_none_is_named(address: str) -> None:
     """
-    A sentence has its numbers, and examples in order; the rest is a number.
+    As it was written, with what was expected.
     """
-    partitions = [a_partition(f"orders-{number:02}", in_sync=2) for number in range(12)]
-
-    (finding,) = findings(answers(*partitions, a_partition("well-0")), THREE)
-
-    assert EXAMPLES_MAX == finding.detail.count("orders-")
-    assert finding.detail.startswith("12 of 13 partitions are under-replicated: orders-00, orders-01,")
-    assert finding.detail.endswith("orders-09 and 2 more")
+    assert f"no broker answers: {address}: expected HOST:PORT" == examine(a_health(address))
 
 
-def test_a_broker_that_is_silent_or_no_member_is_missing() -> None:
-    """
-    Both its own answer and the others' word are needed: either may be some seconds late.
-    """
-    silent = replace(answers(), lines={1: (4, 3), 2: (4, 3)})
-    fenced = replace(answers(), registered=frozenset({1, 3}))
-
-    assert {"brokers_missing": Severity.WAIT} == found(silent)
-    assert "1 of 3 brokers do not answer or are no members: 2" == findings(fenced, THREE)[0].detail
+@contextmanager
+def no_thread_left() -> Iterator[None]:
+    """No thread may be there that was not before."""
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
 
 
-def test_a_broker_that_nobody_expects_is_not_held_against_the_cluster() -> None:
-    """
-    Only expected brokers can be missing.
-    """
-    assert {} == found(answers(), frozenset({1, 2}))
+@contextmanager
+def listening(answer: bytes | None = None, *, hangs_up: bool = False) -> Iterator[str]:
+    """A port that takes connections and says ``answer`` to what comes, or nothing; it may hang up then."""
+    with socket.create_server(("127.0.0.1", 0)) as server, suppress(OSError):
+        taken: list[socket.socket] = []
 
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = server.accept()
+                    taken.append(client)
+                    if answer is not None and client.recv(65536):
+                        client.sendall(answer)
+                    if hangs_up:
+                        client.close()
 
-def test_a_quorum_without_a_leader_blocks() -> None:
-    """
-    Without an active controller nothing may be restarted.
-    """
-    assert {"quorum_no_leader": Severity.BLOCK} == found(answers(leader=-1))
-    assert {} == found(answers(leader=0))
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for client in taken:
+                client.close()
 
 
 def test_a_cluster_where_nothing_listens_is_told_at_once() -> None:
     """
-    A refused connection needs no time limit; the sentence says who was asked, and no thread of a client is left.
+    A refused connection needs no time limit; the sentence names who was asked, three at most.
     """
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    before = threading.active_count()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
     began = time.monotonic()
 
-    with pytest.raises(ObservationError, match=r"no broker answers: broker 1: ConnectionRefusedError.*; broker 2: "):
-        KafkaBrokers(30).ask([BrokerAddress(1, "127.0.0.1", port), BrokerAddress(2, "127.0.0.1", port)])
+    with no_thread_left():
+        why = examine(a_health(*[address] * 5, seconds=60))
 
-    assert time.monotonic() - began < 20
-    assert before == threading.active_count()
+    assert f"no broker answers: {'; '.join([f'{address}: connection refused: nothing listens there'] * 3)}" == why
+    assert time.monotonic() - began < GENEROUS_SECONDS
 
 
-def test_a_broker_that_says_nothing_is_given_up() -> None:
+def test_brokers_that_take_connections_and_say_nothing_cost_the_limit() -> None:
     """
-    A port that takes connections and never answers costs the cluster's time limit, and leaves no thread.
+    Several of them cost it once, not each: the limit is the cluster's.
     """
-    before = threading.active_count()
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        address = BrokerAddress(1, "127.0.0.1", mute.getsockname()[1])
+    with listening() as mute, no_thread_left():
         began = time.monotonic()
+        why = examine(a_health(mute, mute, mute, seconds=1))
+        took = time.monotonic() - began
 
-        with pytest.raises(ObservationError, match="no broker answers: broker 1: "):
-            KafkaBrokers(1).ask([address, address])
+    assert f"no broker answers: {'; '.join([f'{mute}: does not answer in time'] * 3)}" == why
+    assert 0.9 < took < GENEROUS_SECONDS
 
-    assert time.monotonic() - began < 20
-    assert before == threading.active_count()
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "answers in 1213486160 bytes, expected at most 100000000: is it a Kafka"),
+        (b"\x15\x03\x03\x00\x02\x02\x50", "speaks TLS there: give this cluster TLS, or use its plain port"),
+        (b"\x00\x00\x00\x00", "answers in 0 bytes"),
+        (b"\x00\x00\x00\x06\x00\x00\x00\x01\x00\x00", "gives an answer that cannot be read"),
+        (b"\x00\x00\x00\x06\x00\x00\x00\x07\x00\x23", "gives an answer that cannot be read"),
+        (b"\x00\x00\x00\x0c\x00\x00\x00\x07\x00\x23\x00\x00\x00\x00\x00\x00", "answers another question than was put"),
+        (
+            b"\x00\x00\x00\x0c\x00\x00\x00\x01\x00\x23\x00\x00\x00\x00\x00\x00",
+            "does not say what it knows: UNSUPPORTED",
+        ),
+        (b"", "hangs up on the first question: it speaks TLS, or is no Kafka broker"),
+    ],
+)
+def test_what_is_no_kafka_broker_is_told_as_what_it_looks_like(answer: bytes, why: str) -> None:
+    """
+    A web server, TLS, rubbish, a broker from long ago: never a stack trace, never a wait.
+    """
+    with listening(answer or b"", hangs_up=not answer) as address, no_thread_left():
+        assert examine(a_health(address)).startswith(f"no broker answers: {address}: {why}")
+
+
+def test_a_broker_that_trickles_keeps_the_limit() -> None:
+    """
+    A byte now and then is no answer: each sub-wait is bounded by what is left.
+    """
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server, no_thread_left():
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client, suppress(OSError):
+                client.sendall(b"\x00\x00\xff\xff")
+                while not stop.wait(0.05):
+                    client.sendall(b"\x00")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        began = time.monotonic()
+        why = examine(a_health(f"127.0.0.1:{server.getsockname()[1]}", seconds=1))
+        took = time.monotonic() - began
+        stop.set()
+        thread.join()
+
+    assert why.endswith("does not answer in time")
+    assert took < GENEROUS_SECONDS
+
+
+def test_a_name_that_leads_nowhere_is_told() -> None:
+    """
+    The top-level domain ``invalid`` is there for this (RFC 6761); no thread outlives the answer.
+    """
+    with no_thread_left():
+        assert examine(a_health("kafka.invalid:9092", seconds=20)).startswith(
+            "no broker answers: kafka.invalid:9092: its name "
+        )
+
+
+def test_brokers_know_their_level_and_their_id_better_than_their_source() -> None:
+    """
+    A level that the catalog does not know has its number for a name.
+    """
+    shown = a_reading(metadata_version=LEVEL_41, kafka_id=None, settled=True)
+
+    assert replace(shown, metadata_version=LEVEL_43, kafka_id="id") == told_by(shown, answering((4, 3)), LEVELS)
+    assert MetadataVersion(99, "level 99") == told_by(shown, answering(level=99), LEVELS).metadata_version
+    assert "level 99" == str(told_by(shown, answering(level=99), LEVELS).metadata_version)
+
+
+@pytest.mark.parametrize(
+    ("settled", "wanted", "finalized", "expected"),
+    [
+        (True, None, 27, True),
+        (True, LEVEL_43, 30, True),
+        (True, LEVEL_41, 30, True),
+        (True, LEVEL_43, 27, False),
+        (False, None, 30, False),
+        (False, LEVEL_43, 30, False),
+    ],
+)
+def test_a_cluster_is_settled_once_its_brokers_say_so_too(
+    settled: bool,  # noqa: FBT001 - a parameter of the table
+    wanted: MetadataVersion | None,
+    finalized: int,
+    expected: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
+    """
+    The level that is asked for has to be finalized, whatever its operator says.
+    """
+    shown = a_reading(settled=settled, wanted_metadata=wanted)
+
+    assert expected is told_by(shown, answering(level=finalized), LEVELS).settled
+
+
+def test_another_cluster_at_the_same_address_makes_it_unknown() -> None:
+    """
+    Safety: nobody judges one cluster by the health of another.
+    """
+    require_same(a_reading(kafka_id="id"), answering())
+    require_same(a_reading(kafka_id=None), answering())
+    with pytest.raises(ObservationError, match="found the cluster id, expected other"):
+        require_same(a_reading(kafka_id="other"), answering())
+
+
+@pytest.mark.parametrize(
+    ("told", "answered", "fits"),
+    [
+        (("4.1.2", "4.1.2", "4.1.2"), (4, 1), True),
+        (("4.1.2", "4.1.2", "4.1.2"), (4, 0), False),
+        (("4.1.2", "4.1.2", "4.1.2"), (4, 2), False),
+        (("4.1.2", "4.3.1", "4.3.1"), (4, 1), True),
+        (("4.1.2", "4.3.1", "4.3.1"), (4, 3), True),
+        (("4.1.2", "4.1.2", "4.3.1"), (4, 3), True),
+        (("4.3.1", "4.3.1", "4.1.2"), (4, 1), True),
+        (("4.3.1", "4.3.1", "4.1.2"), (4, 0), False),
+        (("4.4.0", "4.4.0", "4.4.0"), (4, 3), True),
+        (("4.3.1", "4.4.0", "4.4.0"), (4, 3), True),
+        (("4.4.0", "4.4.0", "4.4.0"), (4, 2), False),
+        (("3.5.0", "3.5.0", "3.5.0"), (3, 5), True),
+        (("3.5.0", "3.5.0", "3.5.0"), (3, 3), False),
+        (("3.4.0", "3.4.0", "3.4.0"), (3, 3), True),
+        (("3.4.0", "3.4.0", "3.9.2"), (3, 9), True),
+        (("3.4.0", "3.4.0", "3.4.0"), (3, 6), False),
+    ],
+)
+def test_a_broker_of_a_line_that_nobody_told_makes_it_unknown(
+    told: tuple[str, str, str],
+    answered: Minor,
+    fits: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
+    """
+    Safety: a roll goes from what runs to what is asked for, either way; newer than 4.3 and older than 3.5 look alike.
+    """
+    runs, highest, wanted = (release(text) for text in told)
+    reading = replace(a_reading(), release=runs, highest=highest, wanted=wanted)
+
+    if fits:
+        require_same(reading, answering(answered))
+    else:
+        with pytest.raises(ObservationError, match="nobody knows what it runs"):
+            require_same(reading, answering(answered))
+
+
+def test_a_broker_that_did_not_answer_contradicts_nobody() -> None:
+    """
+    It is missing, and told so.
+    """
+    require_same(a_reading(), replace(answering(), brokers=(Broker(1, "h:1", silent="connection refused"),)))

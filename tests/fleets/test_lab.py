@@ -1,16 +1,13 @@
 """The lab as a fleet: what its files and its brokers together mean. The source's promises: ``tests/contracts``."""
 
 import re
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from controller.errors import ApplyRefused
-from controller.fleets.kafka_health import Answers, Partition
 from controller.fleets.lab import SILENT_AFTER, LabSource
 from controller.labfiles import (
     LabFile,
@@ -22,18 +19,17 @@ from controller.labfiles import (
     replace_file,
     write_wanted,
 )
-from controller.model.observation import Reading, Unknown
-from controller.model.versions import MetadataVersion
+from controller.model.observation import Endpoints, Reading, Unknown
+from controller.versions import MetadataVersion
 from tests.builders import LEVEL_41, LEVEL_43, NEW, NOON, OLD, SECOND, a_start, release
-from tests.contracts.fleet_worlds import SpokenBrokers, make_cluster, speak
+from tests.contracts.fleet_worlds import make_cluster, speak
 
 
 @dataclass
 class Lab:
-    """A lab of one cluster, in which the test speaks for the operator and the brokers."""
+    """A lab of one cluster, in which the test speaks for the operator."""
 
     folder: Path
-    brokers: SpokenBrokers
     source: LabSource
 
     def shown(self, now_after: timedelta = timedelta(0), *, full: bool = True) -> Reading | Unknown:
@@ -49,30 +45,24 @@ class Lab:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(tmp_path: Path) -> Lab:
     """A lab whose operator spoke at noon."""
     replace_file(lab_file(tmp_path), LabFile(("lab-1",), brokers=3, release=OLD))
     folder = make_cluster(tmp_path, "lab-1")
-    brokers = SpokenBrokers(tmp_path)
-    source = LabSource("lab", tmp_path, brokers, {LEVEL_41.level: LEVEL_41})
-    yield Lab(folder, brokers, source)
-    source.close()
+    return Lab(folder, LabSource("lab", tmp_path, {LEVEL_41.level: LEVEL_41}))
 
 
 def test_a_rolling_cluster_shows_its_mix_and_how_far_it_is(lab: Lab) -> None:
     """
-    The exact releases are the operator's word; the health is the brokers'.
+    The exact releases are the operator's word.
     """
     write_wanted(lab.folder, release=NEW, expected_generation=1)
     speak(lab.folder, state=OperatorState.ROLLING, releases=[NEW, OLD, OLD], message="rolling broker 2")
-    behind = Partition("orders-0", has_leader=True, replicas=3, in_sync=2, min_in_sync=2)
-    lab.brokers.told = lambda answers: replace(answers, partitions=(behind,))
 
     reading = lab.known()
 
     assert (release(OLD), release(NEW), release(NEW)) == (reading.release, reading.highest, reading.wanted)
     assert ("2", False, "1 of 3 brokers") == (reading.token, reading.settled, reading.progress)
-    assert ["under_replicated"] == [finding.id for finding in reading.findings]
     assert "id-of-lab-1" == reading.kafka_id
 
 
@@ -122,78 +112,36 @@ def test_a_silent_operator_settles_nothing(lab: Lab) -> None:
     assert "wavefleet lab up" in old.findings[0].detail
 
 
-def test_brokers_that_contradict_their_operator_are_unknown(lab: Lab) -> None:
-    """
-    Where the operator says 4.3 and a broker answers like 4.1, nobody knows what runs.
-    """
-    lab.brokers.told = lambda answers: replace(answers, lines={1: (4, 1), 2: (4, 3), 3: (4, 1)})
-
-    reading = lab.shown()
-
-    assert isinstance(reading, Unknown)
-    assert "broker 2 of lab-1: answers like 4.3, but its operator says 4.1.2: nobody knows what it runs" == reading.why
-
-
-@pytest.mark.parametrize(("told", "line"), [("4.4.0", (4, 3)), ("5.0.0", (4, 3)), ("3.4.1", (3, 3)), ("3.5.2", (3, 5))])
-def test_lines_that_the_client_cannot_tell_apart_are_no_contradiction(
-    lab: Lab, told: str, line: tuple[int, int]
-) -> None:
-    """
-    The client takes newer brokers for the newest line it knows, and cannot tell 3.4 from 3.3.
-    """
-    speak(lab.folder, releases=[told] * 3)
-    lab.brokers.told = lambda answers: replace(answers, lines=dict.fromkeys((1, 2, 3), line))
-
-    assert release(told) == lab.known().release
-
-
-def test_a_broker_that_comes_back_while_it_is_asked_is_no_contradiction(lab: Lab) -> None:
-    """
-    The operator's word is read before and after the brokers are asked; either may fit.
-    """
-
-    def comes_back(answers: Answers) -> Answers:
-        speak(lab.folder, releases=[NEW] * 3)
-        return answers
-
-    lab.brokers.told = comes_back
-
-    assert release(NEW) == lab.known().release
-
-
-def test_another_cluster_on_its_ports_is_unknown(lab: Lab) -> None:
-    """
-    Ports are used again: only the cluster's own id proves that these are its brokers.
-    """
-    lab.brokers.told = lambda answers: replace(answers, kafka_id="another-id")
-
-    reading = lab.shown()
-
-    assert isinstance(reading, Unknown)
-    assert "found the cluster another-id, expected id-of-lab-1" in reading.why
-
-
 def test_a_level_that_nobody_listed_keeps_its_number(lab: Lab) -> None:
     """
     A metadata.version newer than the catalog is told by its level, since what it forbids follows from that.
     """
-    lab.brokers.told = lambda answers: replace(answers, metadata_level=99)
+    speak(lab.folder, level=99)
 
     assert MetadataVersion(99, "level 99") == lab.known().metadata_version
     assert "level 99" == str(lab.known().metadata_version)
 
 
-def test_a_listing_without_health_asks_no_broker(lab: Lab) -> None:
+def test_its_brokers_can_be_found_by_whoever_asks_them(lab: Lab) -> None:
     """
-    What nobody asked to be read in full is read from the files, and says so.
+    Their addresses, and which there should be; also while its operator says nothing.
     """
-    lab.brokers.silent |= {"lab-1"}
+    (lab.folder / "status.json").unlink()
+    cluster = lab.source.read(frozenset(), NOON).clusters["lab/lab-1"]
 
+    addresses = ("127.0.0.1:9001", "127.0.0.1:9002", "127.0.0.1:9003")
+    assert Endpoints(addresses, frozenset({1, 2, 3})) == cluster.endpoints
+    assert isinstance(cluster.reading, Unknown)
+
+
+def test_what_nobody_asked_to_be_read_in_full_says_so(lab: Lab) -> None:
+    """
+    The files are read all the same.
+    """
     reading = lab.known(full=False)
 
     assert not reading.full
     assert (release(OLD), LEVEL_41) == (reading.release, reading.metadata_version)
-    assert isinstance(lab.shown(), Unknown)
 
 
 def test_a_hold_by_annotation_is_shown(lab: Lab) -> None:
@@ -250,25 +198,6 @@ def test_a_cluster_that_is_not_made_yet_is_not_listed(lab: Lab) -> None:
     assert not cluster_folder(directory, "lab-2").exists()
 
 
-def test_a_cluster_that_never_answers_does_not_hold_up_the_reading(lab: Lab) -> None:
-    """
-    After its time limit the cluster is unknown and the cycle goes on.
-    """
-    free = threading.Event()
-
-    def hangs(answers: Answers) -> Answers:
-        free.wait(60)
-        return answers
-
-    lab.brokers.told = hangs
-    lab.brokers.limit_seconds = 0.1
-    reading = lab.shown()
-    free.set()
-
-    assert isinstance(reading, Unknown)
-    assert "took longer" in reading.why
-
-
 def test_a_start_writes_the_release_and_the_fleets_mark(lab: Lab) -> None:
     """
     The operator reads the wish, people read whose it is; what others noted there stays.
@@ -293,18 +222,15 @@ def test_a_finalization_writes_the_level_and_leaves_the_release(lab: Lab) -> Non
     assert {"wavefleet.io/fleet": "acme"} == wanted.annotations
 
 
-def test_a_level_that_is_asked_for_is_unsettled_until_the_brokers_tell_it(lab: Lab) -> None:
+def test_a_level_that_is_asked_for_is_unsettled_until_it_is_finalized(lab: Lab) -> None:
     """
-    While the operator works on it, and for as long as a broker still answers the level before.
+    While the operator works on it.
     """
     lab.source.start(a_start("lab/lab-1", LEVEL_43), NOON)
     speak(lab.folder, state=OperatorState.ROLLING, message="finalizing metadata.version at level 30")
     assert ("finalizing level 30", False) == (lab.known().progress, lab.known().settled)
 
     speak(lab.folder, level=LEVEL_43.level)
-    lab.brokers.told = lambda answers: replace(answers, metadata_level=LEVEL_41.level)
-    assert (LEVEL_41, False) == (lab.known().metadata_version, lab.known().settled)
-    lab.brokers.told = lambda answers: answers
     assert lab.known().settled
 
 

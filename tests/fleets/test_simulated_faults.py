@@ -12,7 +12,7 @@ from controller.errors import ApplyRefused
 from controller.fleets.simulated import SimulatedSource
 from controller.model.inventory import Fault, FaultKind
 from controller.model.observation import Reading, Unknown
-from controller.model.versions import MetadataVersion, Target
+from controller.versions import MetadataVersion, Target
 from tests.builders import (
     HOUR,
     LEVEL_41,

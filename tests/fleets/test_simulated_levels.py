@@ -8,11 +8,11 @@ import pytest
 
 from controller.errors import ApplyRefused
 from controller.fleets.simulated import SimulatedSource
-from controller.model.history import RolloutKind
+from controller.history.records import RolloutKind
 from controller.model.inventory import Fault, FaultKind
 from controller.model.observation import Reading
 from controller.model.plan import Start
-from controller.model.versions import MetadataVersion
+from controller.versions import MetadataVersion
 from tests.builders import (
     HOUR,
     LEVEL_41,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from controller.brokers.access import Access
 from controller.errors import LabError
 from controller.lab.cluster_view import ClusterView
 from controller.lab.keeper import ClusterKeeper, Patience, Surroundings
@@ -53,6 +54,7 @@ class Keeping:
             a_cache(root / "cache", NEW, environ=self.tools.environ)
         self.level = LEVEL_OF_OLD
         self.trouble: LabError | None = None
+        self.asked: list[tuple[int, ...]] = []
         self.finalizations: list[tuple[int, tuple[str, ...]]] = []
         self.keeper = self.a_keeper()
 
@@ -64,12 +66,13 @@ class Keeping:
         around = replace(around, ask=self.healthy, finalize=self.finalize) if answers else around
         return ClusterKeeper(self.folder, cluster, around)
 
-    def healthy(self, brokers: Sequence[BrokerPlace]) -> ClusterView:
+    def healthy(self, brokers: Sequence[BrokerPlace], _access: Access) -> ClusterView:
         """A cluster in which every running broker is at once there and in sync; the first is the active controller."""
+        self.asked.append(tuple(place.id for place in brokers))
         view = a_view(*(place.id for place in brokers if is_running(self.broker(place.id).process)))
         return replace(view, metadata_level=self.level)
 
-    def finalize(self, brokers: Sequence[BrokerPlace], level: int) -> None:
+    def finalize(self, brokers: Sequence[BrokerPlace], level: int, _access: Access) -> None:
         """Let that cluster's brokers finalize ``level``, unless a test gave them a ``trouble``."""
         self.finalizations.append((level, tuple(str(self.broker(place.id).release) for place in brokers)))
         if self.trouble is not None:

@@ -1,7 +1,9 @@
 """A broker's configuration: small, bounded, and able to lose one broker where there are enough of them."""
 
+import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from controller.errors import LabError
@@ -15,7 +17,7 @@ from controller.lab.broker import (
 )
 from controller.lab.records import broker_folder, read_broker
 from controller.lab.releases import Release
-from controller.labfiles import read_cluster
+from controller.labfiles import BrokerPlace, ClusterFile, credentials_of, read_cluster
 from tests.lab.labs import BROKEN, NEW, a_cache, a_cluster, a_lab, brokers_killed, fake_tools, kill, wait_until
 
 
@@ -128,3 +130,48 @@ def test_last_words_are_found_in_the_log_or_in_the_output(tmp_path: Path) -> Non
     (logs / "server.log").write_text("x" * 100_000 + "\n[t] INFO a\n[t] ERROR b" + "y" * 1000 + "\n[t] INFO c\n")
     assert last_words(folder, 1).startswith("[t] ERROR byy")
     assert 301 == len(last_words(folder, 1))
+
+
+def test_secure_listeners_are_for_clients_and_plain_ones_on_ports_of_their_own_for_brokers() -> None:
+    """
+    TLS and SCRAM alone on the port that is told to clients; the configuration names files, and no password.
+    """
+    place = BrokerPlace(1, "127.0.0.1", 20001, 20002, 20003)
+    cluster = ClusterFile("lab-1", "MkU3OEVBNTcwNTJENDM2Qk", (place,), secure=True)
+    text = server_properties(Path("/lab/clusters/lab-1/broker-1"), cluster, place)
+    lines = text.splitlines()
+
+    listeners = "CLIENTS://127.0.0.1:20001,INTERNAL://127.0.0.1:20003"
+    assert f"listeners={listeners},CONTROLLER://127.0.0.1:20002" in lines
+    assert f"advertised.listeners={listeners}" in lines
+    assert "listener.security.protocol.map=CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENTS:SASL_SSL" in lines
+    assert "listener.name.clients.sasl.enabled.mechanisms=SCRAM-SHA-512" in lines
+    assert "listener.name.clients.ssl.keystore.location=/lab/clusters/lab-1/broker-1/broker.pem" in lines
+    assert "listener.name.clients.ssl.truststore.location=/lab/credentials/ca.crt" in lines
+    assert "password" not in text
+
+
+def test_a_password_is_in_no_argument_and_no_error_of_the_format_tool(tmp_path: Path) -> None:
+    """
+    Safety: it is handed over in a file that is gone after, and taken out of what the tool says of it.
+    """
+    folder = a_lab(tmp_path / "lab")
+    cluster = read_cluster(folder)
+    assert cluster is not None
+    credentials_of(tmp_path / "lab").folder.mkdir()
+    credentials_of(tmp_path / "lab").username.write_text("ana")
+    credentials_of(tmp_path / "lab").password.write_text("open-sesame")
+    tools = fake_tools(tmp_path / "tools", maven=None)
+    java = tools.folder / "bin" / "java"
+    (tools.folder / "bin" / "cat").symlink_to(str(shutil.which("cat")))
+    talkative = 'for last; do :; done\ncat "${last#@}"\necho "$@" >> "${0%/bin/java}/arguments"\nexit 1\n'
+    java.write_text(java.read_text().partition("while :")[0] + talkative)
+    installation = a_cache(tmp_path / "cache", NEW, environ=tools.environ).provide(Release.parse(NEW), progress=str)
+
+    with pytest.raises(LabError, match=r"cannot format it: SCRAM-SHA-512=\[name=ana,password=…\]"):
+        format_broker(folder, msgspec.structs.replace(cluster, secure=True), cluster.brokers[0], installation)
+
+    told = (tools.folder / "arguments").read_text()
+    assert "format-arguments" in told
+    assert "open-sesame" not in told
+    assert not (broker_folder(folder, 1) / "format-arguments").exists()

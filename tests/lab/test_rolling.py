@@ -175,6 +175,7 @@ nodes = st.tuples(
             st.sampled_from((OLD, OLD, OLD, NEW, NEW, None)),
             st.sampled_from((False, False, False, False, True)),
             st.integers(0, 3),
+            st.sampled_from((False, False, False, True)),
         )
         for number in (1, 2, 3)
     )
@@ -214,6 +215,35 @@ def test_no_broker_is_stopped_while_another_is_missing(
 
 @settings(max_examples=600)
 @given(nodes, st.sampled_from((OLD, NEW, None)), views, levels)
+def test_what_is_down_on_purpose_stays_down_and_nothing_is_rolled_meanwhile(
+    three: tuple[Node, ...], wanted: str | None, view: ClusterView | None, level: int | None
+) -> None:
+    """
+    Safety: a broker that is held down is never started nor given another release, and nobody is stopped beside it.
+    """
+    down = {node.id for node in three if node.held and node.running is None}
+    move = next_move(Situation(three, wanted, view, level))
+
+    if down:
+        assert isinstance(move, Start | Await | Assign)
+        assert not isinstance(move, Start) or down.isdisjoint(move.brokers)
+        assert not isinstance(move, Assign) or move.broker not in down
+
+
+def test_a_roll_sticks_at_a_broker_that_is_down_on_purpose() -> None:
+    """
+    Others that are down for themselves come up; then it waits, whatever is wanted, and says for whom.
+    """
+    held = replace(a_node(2, None, assigned=NEW), held=True)
+
+    assert Start((3,)) == _move(a_node(1), held, a_node(3, None), wanted=NEW, view=None)
+    stuck = Await("waiting for broker 2, broken on purpose, to be mended")
+    assert stuck == _move(a_node(1), held, a_node(3), wanted=NEW, view=None)
+    assert stuck == _move(a_node(1), held, a_node(3), wanted=OLD, view=a_view(1, 3))
+
+
+@settings(max_examples=600)
+@given(nodes, st.sampled_from((OLD, NEW, None)), views, levels)
 def test_no_level_is_finalized_unless_all_is_there_on_the_wanted_release(
     three: tuple[Node, ...], wanted: str | None, view: ClusterView | None, level: int | None
 ) -> None:
@@ -236,6 +266,7 @@ def test_every_roll_comes_to_rest(three: tuple[Node, ...], wanted: str) -> None:
     """
     Liveness: from whatever an operator left behind, moves on a cluster that recovers end with all on the release.
     """
+    three = tuple(replace(node, held=False) for node in three)
     for _ in range(MOVES_MAX):
         there = tuple(node.id for node in three if node.running and not node.stopping)
         move = next_move(Situation(three, wanted, a_view(*there, controller=3) if there else None))

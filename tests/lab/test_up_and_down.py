@@ -15,7 +15,7 @@ from controller.lab.processes import is_running
 from controller.lab.records import BrokerFile, ProcessRecord, broker_folder, locked, operator_file, write_broker
 from controller.lab.status import lab_status
 from controller.lab.up import lab_up
-from controller.labfiles import BrokerStatus, OperatorState, StatusFile, replace_file
+from controller.labfiles import BrokerStatus, OperatorState, StatusFile, credentials_of, replace_file
 from tests.lab.labs import NEW, OLD, a_lab, a_program, started, wait_until
 
 FOREVER = "while :; do sleep 0.2; done"
@@ -83,8 +83,30 @@ def test_a_lab_keeps_its_shape(tmp_path: Path) -> None:
     """
     a_lab(tmp_path, clusters=2, brokers=3)
 
-    with pytest.raises(LabError, match="found a lab of 2 clusters with 3 brokers each, expected 1 with 3"):
+    with pytest.raises(
+        LabError, match="found a lab of 2 clusters with 3 brokers each, expected lab-1 with 3 brokers; ask for what"
+    ):
         lab_up(tmp_path, clusters=1, brokers=3, release=OLD, progress=str)
+
+
+def test_a_disk_may_be_mounted_for_a_broker_before_its_lab_is_made(tmp_path: Path) -> None:
+    """
+    Folders alone are no stranger's; a file in them is, and then nothing is made.
+    """
+    place = tmp_path / "clusters" / "lab-1" / "broker-1" / "data"
+    place.mkdir(parents=True)
+    environ = {**os.environ, "PATH": ""}
+    script = "import sys; from pathlib import Path; from controller.lab.up import lab_up\n"
+    script += "lab_up(Path(sys.argv[1]), clusters=1, brokers=1, release='4.1.2', progress=str)"
+
+    def words() -> str:
+        command = [sys.executable, "-c", script, str(tmp_path)]
+        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60).stderr
+
+    environ.pop("JAVA_HOME", None)
+    assert "found no java in JAVA_HOME or PATH" in words()
+    (place / "thesis.txt").write_text("words")
+    assert "found clusters and no lab.json, expected an empty folder or a lab" in words()
 
 
 def test_where_there_is_no_lab_status_and_down_say_so(tmp_path: Path) -> None:
@@ -177,6 +199,13 @@ def test_removing_takes_what_the_lab_made_and_leaves_the_rest(tmp_path: Path) ->
     """
     directory = tmp_path / "lab"
     folder = a_lab(directory, clusters=2, brokers=2)
+    (folder / "load").mkdir()
+    for left in ("load/orders.acked", "faults.json", "faults.lock"):
+        (folder / left).write_text("{}")
+    credentials = credentials_of(directory)
+    (credentials.folder / ".making-x").mkdir(parents=True)
+    for secret in (credentials.authorities, credentials.key, credentials.username, credentials.password):
+        secret.write_text("x")
     (broker_folder(folder, 1) / "data").mkdir()
     (folder / ".status.json.x1").write_text("half")
     (folder / "notes.txt").write_text("mine")

@@ -1,17 +1,17 @@
 """Builders of what a ledger stores: entries, requests and messages, a usable whole by default."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from controller.model.entries import ClusterStarted, Entry, RolloutPlanned, WaveAdmitted
-from controller.model.history import RolloutKind
+from controller.history.entries import ClusterStarted, Entry, RolloutPlanned, WaveAdmitted
+from controller.history.records import RolloutKind
 from controller.model.outbox import Body, CommitStatus, Message, StatusState, ThreadHead, ThreadReply
 from controller.model.requests import Command, Request
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.versions import KafkaVersion, MetadataVersion
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
@@ -111,6 +111,8 @@ def _value(hint: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401  annotations ha
         if Ellipsis in parts:
             return st.lists(_value(parts[0]), max_size=3).map(tuple)
         return st.tuples(*map(_value, parts))
+    if get_origin(hint) is Mapping:
+        return st.dictionaries(*map(_value, parts), max_size=3)
     if parts:
         return st.one_of([_value(part) for part in parts])
     return _OWN[hint] if hint in _OWN else st.from_type(hint)

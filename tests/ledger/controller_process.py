@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from threading import Event
 
+from controller.history.entries import ClusterConverged, StartAccepted
 from controller.ledger.lease import this_process
 from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
-from controller.model.entries import ClusterConverged, StartAccepted
 from tests.ledger.builders import NOON, SLACK, HandClock
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from controller.history.entries import ClusterConverged, StartAccepted
 from controller.ledger.opening import open_ledger
-from controller.model.entries import ClusterConverged, StartAccepted
 from tests.ledger.builders import NOON, SLACK, a_head, a_reply
 from tests.ledger.processes import ControllerProcess
 

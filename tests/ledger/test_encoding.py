@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.history.entries import Entry, GroupJudged, RolloutEnded, SoakCredited
+from controller.history.records import Outcome, RolloutKind
 from controller.ledger.encoding import Unreadable, decode_body, decode_entry, encode, read_moment, write_moment
-from controller.model.entries import Entry, GroupJudged, RolloutEnded, SoakCredited
-from controller.model.history import Outcome, RolloutKind
 from controller.model.outbox import Body
-from controller.model.versions import MetadataVersion
+from controller.versions import MetadataVersion
 from tests.ledger.builders import MINUTE, NEW, NOON, a_rollout, a_start, bodies, entries
 
 
@@ -81,6 +81,10 @@ def test_a_row_from_before_a_field_was_added_is_read_with_its_default() -> None:
     older = {name: value for name, value in json.loads(body).items() if name != "waves"}
     judged = '{"group":"prod-eu","target":"4.3.1","sentence":"…","done":1,"in_flight":0,"of":2}'
 
+    _, started = encode(a_start())
+    before_lag = {name: value for name, value in json.loads(started).items() if name != "lag"}
+
+    assert decode_entry("ClusterStarted", json.dumps(before_lag)) == a_start()
     assert "waves=()" in repr(decode_entry("RolloutPlanned", json.dumps(older)))
     assert GroupJudged("prod-eu", str(NEW), "…", 1, 0, 2) == decode_entry("GroupJudged", judged)
 

@@ -10,12 +10,12 @@ from sqlalchemy import Connection, delete, event, func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from controller.errors import LedgerError
+from controller.history.entries import ClusterConverged, SoakCredited
 from controller.ledger import schema
 from controller.ledger.message_rows import KEPT
 from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
 from controller.ledger.sqlite import open_engine
-from controller.model.entries import ClusterConverged, SoakCredited
 from tests.ledger.builders import (
     DAY,
     GIT,

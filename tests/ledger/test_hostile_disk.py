@@ -13,11 +13,11 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import DatabaseError
 
 from controller.errors import LedgerError
+from controller.history.entries import ClusterConverged
 from controller.ledger import schema
 from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
 from controller.ledger.sqlite import DETAIL_CHARACTERS_MAX, create_file, explain
-from controller.model.entries import ClusterConverged
 from tests.ledger.builders import NOON, a_request, a_rollout, a_start
 
 NOBODY = 65534

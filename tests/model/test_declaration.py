@@ -2,8 +2,8 @@
 
 import pytest
 
+from controller.history.records import ClusterState
 from controller.model.declaration import Size
-from controller.model.history import ClusterState
 from controller.model.verdict import HoldReason
 from tests.builders_core import a_declaration, a_group, a_size
 

@@ -38,6 +38,24 @@ MUTANTS = (
         (Patch("core/questions.py", '    yield Answer("health", health(reading))\n', ""),),
     ),
     Mutant(
+        "healthy-first",
+        "a reading without the word of its brokers counts as full",
+        (
+            Patch("core/health.py", "unasked = reading.full and", "unasked = False and"),
+            Patch("runtime/cycle.py", "take(rounds.not_full(observation), full", "take(observation, full"),
+        ),
+    ),
+    Mutant(
+        "healthy-first",
+        "a finding blocks nobody whose group says that it does",
+        (Patch("core/health.py", "health.severities.get(finding.id, finding.severity)", "finding.severity"),),
+    ),
+    Mutant(
+        "soak-first",
+        "consumers that fell behind do not hold the soak",
+        (Patch("core/soak.py", "behind = _behind(draft, rollout, wave) if", 'behind = "" if'),),
+    ),
+    Mutant(
         "unknown-holds",
         "clusters of a source that cannot be read count as gone after a restart",
         (Patch("core/rollouts.py", "if source_of(name) in unreachable:", "if source_of(name) in ():"),),
@@ -150,12 +168,8 @@ MUTANTS = (
     ),
     Mutant(
         "legal-hop",
-        "the lowest line of the direct way is not looked at",
-        (
-            Patch(
-                "core/hops.py", "if lowest <= position.release.line <= highest:", "if position.release.line <= highest:"
-            ),
-        ),
+        "the level that 4.x needs is not looked at",
+        (Patch("core/hops.py", "    if position.level < floor:\n", "    if position.level is target:\n"),),
     ),
     Mutant(
         "legal-hop",
@@ -181,7 +195,7 @@ MUTANTS = (
     Mutant(
         "order",
         "a way down of some clusters passes for the whole group",
-        (Patch("core/recall.py", "return rollout.way is Way.FINALIZE or (", "return rollout.way is not None or ("),),
+        (Patch("history/recall.py", "return rollout.way is Way.FINALIZE or (", "return rollout.way is not None or ("),),
     ),
     Mutant(
         "halt-sticks",
@@ -223,6 +237,19 @@ MUTANTS = (
         "one-writer",
         "the lease is not looked at before a write",
         (Patch("runtime/apply.py", "if not self._ledger.holds_lease():", "if self._ledger is None:"),),
+    ),
+    Mutant(
+        "soak-first",
+        "what fails does not begin the soak of the others anew, nor does a wave on its way back stop soaking",
+        (
+            Patch("core/soak.py", "return rests and not _goes_back(draft, rollout, wave)", "return rests"),
+            Patch("core/soak.py", "if name in failing and record.converged_at is not None:", "if name in ():"),
+        ),
+    ),
+    Mutant(
+        "ends",
+        "two waves wait for each other's twins",
+        (Patch("core/admission.py", "(HoldReason.NEVER_TOGETHER,) if twinned and", "() if twinned and"),),
     ),
     Mutant(
         "ends",

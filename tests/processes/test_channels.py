@@ -7,7 +7,7 @@ have them.
 from itertools import pairwise
 from pathlib import Path
 
-from controller.model.entries import RolloutEnded
+from controller.history.entries import RolloutEnded
 from tests.fakes.github import TOKEN as GITHUB_TOKEN
 from tests.fakes.github import FakeGitHub
 from tests.fakes.slack import TOKEN as SLACK_TOKEN

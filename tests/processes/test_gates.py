@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from controller.model.entries import GroupJudged, RolloutEnded
-from controller.model.history import Outcome
+from controller.history.entries import GroupJudged, RolloutEnded
+from controller.history.records import Outcome
 from controller.runtime.clock import SystemClock
 from tests.fakes.gate_servers import SECRET, TOKEN, FakePrometheus, FakeWebhook, vector
 from tests.fakes.loopback import Answer

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from controller.model.entries import ClusterStarted
+from controller.history.entries import ClusterStarted
 from tests.processes.worlds import INVENTORY, Daemon, World
 
 STATES = ("pending", "started", "converged", "soaked", "failed", "downgrading", "quarantined", "unknown")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.history.entries import RolloutEnded
 from controller.lab.git_http import Credentials
-from controller.model.entries import RolloutEnded
 from tests.processes.worlds import FLEET, GROUP, INVENTORY, World, group
 from tests.real.git_server import GitServer
 from tests.real.repositories import FleetRepository

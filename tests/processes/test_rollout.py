@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from controller.model.entries import ClusterConverged, ClusterStarted, StartAccepted, WaveAdmitted, WaveSoaked
+from controller.history.entries import ClusterConverged, ClusterStarted, StartAccepted, WaveAdmitted, WaveSoaked
 from tests.processes.worlds import CLUSTERS, NEW, OLD, World
 from tests.real.git_server import GitServer
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from controller.model.entries import ClusterConverged
+from controller.history.entries import ClusterConverged
 from tests.processes.worlds import CLUSTERS, GROUP, INVENTORY, NEW, OLD, World, group
 
 INVENTORY_FILE = "simulation/clusters.yaml"

@@ -17,8 +17,8 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from controller.history.entries import ClusterStarted, Entry
 from controller.ledger.opening import open_ledger
-from controller.model.entries import ClusterStarted, Entry
 from tests.real.repositories import FleetRepository, run_git
 from tests.system.daemons import DaemonProcess, run_cli
 

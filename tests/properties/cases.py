@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from hypothesis import strategies as st
 
 from controller.core.plan import plan_cycle
-from controller.core.recall import remember
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.recall import remember
+from controller.history.records import History
 from controller.model.declaration import ClusterGroup, Declaration, DomainLimit, Finalize, Limits, OnFailure
-from controller.model.history import History
 from controller.model.memory import Memory
 from controller.model.observation import Observation, ObservedCluster, Reading, Unknown
 from controller.model.plan import Plan, Start
 from controller.model.snapshot import Snapshot
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.versions import KafkaVersion, MetadataVersion
 from tests.builders import MINUTE, NOON, a_finding, a_reading, release
 from tests.builders_core import (
     a_declaration,

@@ -10,18 +10,18 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from controller.core.plan import plan_cycle
-from controller.core.recall import remember
+from controller.history.entries import Entry, Recorded, StartAccepted
+from controller.history.recall import remember
+from controller.history.records import ClusterRecord, History, RolloutRecord
 from controller.model.declaration import ClusterGroup, Declaration
-from controller.model.entries import Entry, Recorded, StartAccepted
-from controller.model.history import ClusterRecord, History, RolloutRecord
 from controller.model.memory import Memory
 from controller.model.observation import Observation, ObservedCluster, Reading, Unknown
 from controller.model.plan import Plan
 from controller.model.requests import Request
 from controller.model.snapshot import Snapshot, Standing
 from controller.model.verdict import HoldReason
-from controller.model.versions import KafkaVersion
 from controller.model.view import GroupView
+from controller.versions import KafkaVersion
 from tests.builders import MINUTE, NOON, a_finding, a_reading
 from tests.builders_core import SOURCE, a_declaration, a_standing
 

@@ -10,11 +10,11 @@ from datetime import datetime
 from random import Random
 
 from controller.core.plan import plan_cycle
-from controller.core.recall import remember
 from controller.errors import ApplyInDoubt, ApplyRefused, ObservationError
+from controller.history.entries import Entry, Recorded, StartAccepted, StartWithdrawn
+from controller.history.recall import remember
+from controller.history.records import History
 from controller.model.declaration import ClusterGroup, Declaration, ExternalGate
-from controller.model.entries import Entry, Recorded, StartAccepted, StartWithdrawn
-from controller.model.history import History
 from controller.model.memory import Memory
 from controller.model.observation import GateReading, Observation, ObservedCluster
 from controller.model.plan import GateSubject, Plan

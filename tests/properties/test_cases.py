@@ -10,10 +10,10 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 
-from controller.model import entries as e
-from controller.model.history import RolloutKind, Way
+from controller.history import entries as e
+from controller.history.records import RolloutKind, Way
 from controller.model.verdict import HoldReason
-from controller.model.versions import KafkaVersion
+from controller.versions import KafkaVersion
 from tests.properties.cases import Case, Moment, Stage, cases, story
 from tests.properties.watching import PROMISES, Watch
 

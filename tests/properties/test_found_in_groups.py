@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from controller.model import entries as e
-from controller.model.history import ClusterState, StopKind
+from controller.history import entries as e
+from controller.history.records import ClusterState, StopKind
 from controller.model.observation import Unknown
 from controller.model.outbox import StatusState
 from controller.model.requests import Command

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from controller.core.waves import order_of
-from controller.model import entries as e
-from controller.model.history import ClusterState, Outcome, RolloutKind
+from controller.history import entries as e
+from controller.history.records import ClusterState, Outcome, RolloutKind
 from controller.model.verdict import HoldReason
 from tests.builders import HOUR, MINUTE, a_reading, release
 from tests.builders_core import (

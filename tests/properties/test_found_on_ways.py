@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import ClusterState, Way
 from controller.model.declaration import Finalize, Limits, OnFailure
-from controller.model.history import ClusterState, Way
 from controller.model.observation import Reading
 from controller.model.verdict import HoldReason
-from controller.model.versions import MetadataVersion
+from controller.versions import MetadataVersion
 from tests.builders import HOUR, LEVEL_43, MINUTE, NEW, OLD, a_finding, a_reading, release
 from tests.builders_core import a_group, a_strategy, a_wave, catalog
 from tests.core.plays import Play, fail, only, second_wave, started

@@ -10,9 +10,9 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 
 from controller.core.plan import plan_cycle
-from controller.core.recall import remember
-from controller.model import entries as e
-from controller.model.history import History
+from controller.history import entries as e
+from controller.history.recall import remember
+from controller.history.records import History
 from controller.model.memory import Memory
 from controller.model.observation import Observation
 from controller.model.plan import Plan

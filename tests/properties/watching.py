@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import StopKind, Way
 from controller.model.declaration import ClusterGroup, OnFailure
-from controller.model.history import StopKind, Way
 from controller.model.observation import Reading
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.versions import KafkaVersion, MetadataVersion
 from tests.properties.cases import Moment
 
 JUDGED = (e.ClusterConverged, e.ClusterFailed, e.SlotFreed, e.StartWithdrawn)

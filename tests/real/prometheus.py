@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import requests
 
+from tests.real.frozen import freeze
 from tests.real.ssh_server import free_port
 from tests.real_parts import require
 
@@ -80,12 +81,7 @@ class Prometheus:
 
     def freeze(self) -> None:
         """Answer nothing from now on, and keep every connection open."""
-        process = self._require_process()
-        process.send_signal(signal.SIGSTOP)
-        deadline = time.monotonic() + _STOP_SECONDS_MAX
-        while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
-            assert time.monotonic() < deadline, "it does not stop"
-            time.sleep(_POLL_SECONDS)
+        freeze(self._require_process())
 
     def thaw(self) -> None:
         """Go on."""

@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime
 
-from controller.model.history import ClusterRecord, ClusterState, History, RolloutKind, RolloutRecord, Stop, StopKind
+from controller.history.records import ClusterRecord, ClusterState, History, RolloutKind, RolloutRecord, Stop, StopKind
 from controller.model.memory import Memory
 from controller.model.outbox import StatusState
 from controller.model.plan import Plan
 from controller.model.verdict import Hold
-from controller.model.versions import KafkaVersion
 from controller.model.view import GroupView
+from controller.versions import KafkaVersion
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TARGET = KafkaVersion.parse("4.3.1")

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from controller.errors import ApplyRefused, Problem, ReportDelayed, ReportRefused, RepositoryError
-from controller.model.history import ClusterState, History
+from controller.history.records import ClusterState, History
 from controller.model.snapshot import Standing
 from controller.model.verdict import Hold, HoldReason
 from controller.ports import CycleEnd

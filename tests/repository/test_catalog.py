@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.model.versions import KafkaVersion, MetadataVersion
 from controller.repository.catalog import built_in_catalog
+from controller.versions import KafkaVersion, MetadataVersion
 from tests.builders_repository import FleetFiles
 
 CATALOG = "apiVersion: wavefleet.io/v1\nkind: ReleaseCatalog\nspec:\n"

@@ -246,31 +246,18 @@ def test_a_valid_declaration_stays_equal_through_loading_again(text: str, line_e
     assert first.groups[0].strategy.waves[-1].size.is_rest
 
 
-def test_the_designs_own_example_is_refused_for_nothing_but_what_is_not_yet_supported(tmp_path: Path) -> None:
+def test_the_designs_own_example_is_valid(tmp_path: Path) -> None:
     """
-    Every field of the design is known; a kind of source that cannot be read yet is told as such.
+    Every field of the design is known, and each of its parts arrives.
     """
     files = FleetFiles(tmp_path)
     for path, text in DESIGN.items():
         files.write(path, text)
 
-    told = [(problem.file, problem.field) for problem in files.problems()]
-
-    assert all("not yet supported" in problem.expected for problem in files.problems())
-    assert [("fleet.yaml", "spec.sources[0].type")] == told
-
-
-def test_the_designs_own_example_loads_without_that(tmp_path: Path) -> None:
-    """
-    What is left is valid, and each of its parts arrives.
-    """
-    files = FleetFiles(tmp_path)
-    for path, text in DESIGN.items():
-        files.write(path, "".join(line for line in text.splitlines(keepends=True) if "type: strimzi" not in line))
-
     declaration = files.load()
     group = files.loaded("prod-eu")
 
+    assert ["strimzi", "simulated", "lab"] == [source.type for source in declaration.sources]
     assert (1, 2) == (len(declaration.expedite), len(group.gates))
     assert {"canary": "true"} == group.strategy.waves[0].select
 

@@ -8,7 +8,7 @@ import pytest
 
 from controller.model.declaration import Expedite
 from controller.model.places import Place
-from controller.model.versions import KafkaVersion
+from controller.versions import KafkaVersion
 from tests.builders_repository import FleetFiles
 
 URGENT = "version: 4.3.2, reason: CVE-2026-111115, by: ana, until: 2026-12-01"

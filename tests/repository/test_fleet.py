@@ -69,6 +69,27 @@ def test_a_full_fleet_means_what_it_says(files: FleetFiles) -> None:
     )
 
 
+def test_clusters_on_kubernetes_are_found_by_context_namespaces_and_labels(files: FleetFiles) -> None:
+    """
+    All of it is optional: without a context and a file it is the Kubernetes that the controller runs in, all of it.
+    """
+    declaration = files.fleet(
+        "    - {name: here, type: strimzi}\n"
+        "    - name: eu\n"
+        "      type: strimzi\n"
+        "      context: eu-prod\n"
+        "      kubeconfig: /etc/wavefleet/kubeconfig\n"
+        "      namespaces: [kafka-*, streams]\n"
+        "      selector: {matchLabels: {team: payments}}\n"
+        "      takeOver: true\n"
+    ).load()
+
+    _, here, eu = declaration.sources
+    assert SourceDeclaration("here", "strimzi", {}, Place("fleet.yaml", 7)) == here
+    assert {"context": "eu-prod", "kubeconfig": "/etc/wavefleet/kubeconfig"} == eu.options
+    assert (("kafka-*", "streams"), {"team": "payments"}, True) == (eu.namespaces, eu.selector, eu.take_over)
+
+
 def test_a_fleet_without_limits_means_the_table_of_defaults(files: FleetFiles) -> None:
     """
     Ten clusters in flight, no domains, nobody apart, a breaker at five percent, and nothing urgent.
@@ -93,7 +114,21 @@ def test_a_fleet_without_limits_means_the_table_of_defaults(files: FleetFiles) -
         ("    - {name: more, type: simulated}", 7, "spec.sources[1].inventory", "nothing"),
         ("    - {name: lab, type: lab, directory: /x, inventory: a}", 7, "spec.sources[1].inventory", "'a'"),
         ("    - {name: lab, type: docker}", 7, "spec.sources[1].type", "'docker'"),
-        ("    - {name: eu, type: strimzi, context: eu-prod}", 7, "spec.sources[1].type", "'strimzi'"),
+        ("    - {name: eu, type: strimzi, directory: /x}", 7, "spec.sources[1].directory", "'/x'"),
+        ("    - {name: eu, type: strimzi, inventory: a}", 7, "spec.sources[1].inventory", "'a'"),
+        ("    - {name: eu, type: strimzi, kubeconfig: config}", 7, "spec.sources[1].kubeconfig", "'config'"),
+        ("    - {name: eu, type: strimzi, context: ''}", 7, "spec.sources[1].context", "''"),
+        ("    - {name: eu, type: strimzi, namespaces: []}", 7, "spec.sources[1].namespaces", "an empty list"),
+        ("    - {name: eu, type: strimzi, namespaces: [Kafka]}", 7, "spec.sources[1].namespaces[0]", "'Kafka'"),
+        ("    - {name: eu, type: strimzi, namespaces: [a, a]}", 7, "spec.sources[1].namespaces[1]", "a second 'a'"),
+        (
+            "    - {name: eu, type: strimzi, selector: {matchLabels: {}}}",
+            7,
+            "spec.sources[1].selector.matchLabels",
+            "no fields",
+        ),
+        ("    - {name: eu, type: strimzi, takeOver: yes}", 7, "spec.sources[1].takeOver", "'yes'"),
+        ("    - {name: lab, type: lab, directory: /x, takeOver: true}", 7, "spec.sources[1].takeOver", "'true'"),
         ("    - {type: lab, directory: /x}", 7, "spec.sources[1].name", "nothing"),
         ("  limits: {clustersInFlight: 0}", 7, "spec.limits.clustersInFlight", "'0'"),
         ("  limits: {perDomain: [{label: region}]}", 7, "spec.limits.perDomain[0].clusters", "nothing"),

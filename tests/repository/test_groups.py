@@ -9,8 +9,8 @@ import pytest
 from controller.model.calendar import Window
 from controller.model.declaration import Approval, ClusterHold, OnFailure, Selector, Size, Strategy, Wave
 from controller.model.places import Place
-from controller.model.versions import KafkaVersion
 from controller.repository.catalog import built_in_catalog
+from controller.versions import KafkaVersion
 from tests.builders_repository import FleetFiles
 
 HOUR = timedelta(hours=1)

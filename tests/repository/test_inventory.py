@@ -7,9 +7,9 @@ import pytest
 
 from controller.model.inventory import Fault, FaultKind, SimulatedCluster
 from controller.model.places import Place
-from controller.model.versions import KafkaVersion
 from controller.repository.catalog import built_in_catalog
 from controller.repository.declare import validate
+from controller.versions import KafkaVersion
 from tests.builders_repository import FleetFiles
 
 HEAD = "apiVersion: wavefleet.io/v1\nkind: Inventory\nspec:\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from controller.model.declaration import Finalize
-from controller.model.versions import MetadataVersion
 from controller.repository.catalog import built_in_catalog
+from controller.versions import MetadataVersion
 from tests.builders_repository import FleetFiles
 
 CATALOG_OF_A_VENDOR = """\

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import NoReturn
 
 from controller.errors import LeaseLost
+from controller.history.entries import ClusterStarted, Entry, Recorded
 from controller.ledger.opened import OpenLedger
 from controller.model.declaration import Declaration
-from controller.model.entries import ClusterStarted, Entry, Recorded
 from controller.model.observation import SourceReading
 from controller.model.outbox import Message
 from controller.model.plan import Start

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from controller.errors import Problem
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import Outcome, StopKind
 from controller.model.durations import counted
-from controller.model.history import Outcome, StopKind
 from controller.model.names import NAMES_SHOWN
 from controller.model.outbox import CommitStatus, StatusState
 from controller.model.requests import Command

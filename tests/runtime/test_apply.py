@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from controller.errors import ApplyInDoubt, ApplyRefused, LeaseLost
+from controller.history.entries import Entry, StartAccepted, StartWithdrawn
 from controller.ledger.memory import MemoryLedger
-from controller.model.entries import Entry, StartAccepted, StartWithdrawn
 from controller.model.observation import SourceReading
 from controller.model.plan import Start
 from controller.runtime.apply import WRITERS_MAX, Applier

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from controller.history.records import RolloutKind
 from controller.model.declaration import Declaration, ExternalGate, WebhookGate
-from controller.model.history import RolloutKind
 from controller.model.observation import GateReading
 from controller.model.plan import GateSubject
 from controller.ports import GateQuestion

@@ -11,9 +11,9 @@ from typing import NoReturn
 import pytest
 
 from controller.errors import LeaseLost, LedgerError
+from controller.history.entries import ClusterStarted, RolloutEnded, StartWithdrawn, WaveAdmitted
 from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
-from controller.model.entries import ClusterStarted, RolloutEnded, StartWithdrawn, WaveAdmitted
 from controller.model.outbox import CommitStatus, Message, ThreadHead
 from tests.builders import NOON
 from tests.runtime.crossed import Boundaries, Crash, crash

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from controller.errors import LedgerError, Problem
-from controller.model.entries import RequestTaken, RevisionSeen, Stopped
+from controller.history.entries import RequestTaken, RevisionSeen, Stopped
 from controller.model.outbox import StatusState
 from controller.model.requests import Command
 from tests.builders import MINUTE, NOON

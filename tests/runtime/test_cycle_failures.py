@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from controller.errors import LeaseLost, LedgerError, ObservationError, RepositoryError
+from controller.history.entries import ClusterConverged, StartAccepted, StartWithdrawn
 from controller.model.declaration import Declaration
-from controller.model.entries import ClusterConverged, StartAccepted, StartWithdrawn
 from controller.ports import FleetSource, Sources
 from controller.runtime.cycle import Controller
 from tests.runtime.worlds import Stage, two_waves
@@ -57,6 +57,23 @@ def test_samples_begin_anew_after_a_cycle_that_could_not_be_recorded() -> None:
     assert not has_converged(stage)
     stage.cycle()
     assert has_converged(stage)
+
+
+def test_what_a_source_listed_is_known_after_a_cycle_that_could_not_be_recorded() -> None:
+    """
+    Safety (unknown-holds): its clusters count as unknown once it goes silent, and not as never listed.
+    """
+    cautious = replace(two_waves(), limits=replace(two_waves().limits, unavailable_percent=5))
+    stage = Stage(sources=("eu", "us"), declared=cautious)
+    stage.boundaries.fail("before record of the plan", LedgerError("disk full"))
+    with pytest.raises(LedgerError):
+        stage.cycle()
+    stage.fleet.unreachable.add("eu")
+    plan = stage.cycle()
+
+    assert plan is not None
+    assert [4] == [view.of for view in plan.groups]
+    assert [] == stage.writes, "half of the fleet is unknown"
 
 
 @pytest.mark.parametrize("boundary", ["before record of outcomes", "after record of outcomes"])

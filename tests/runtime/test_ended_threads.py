@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from controller.history.entries import Entry, RolloutEnded
+from controller.history.records import Outcome, RolloutKind
 from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
-from controller.model.entries import Entry, RolloutEnded
-from controller.model.history import Outcome, RolloutKind
 from controller.model.outbox import Body, Message, StatusState, ThreadHead
 from controller.runtime.report import Audience, Reporter
 from tests.builders import MINUTE, NEW, NOON, SECOND, release

@@ -1,6 +1,6 @@
 """What holds the whole fleet is in the ledger, also while every group is at rest: when it begins and when it ends."""
 
-from controller.model.entries import GroupJudged
+from controller.history.entries import GroupJudged
 from controller.model.requests import FLEET
 from tests.builders import MINUTE, NEW
 from tests.runtime.worlds import Stage, a_model

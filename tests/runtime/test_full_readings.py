@@ -34,6 +34,7 @@ class RestingFleet:
     read_at: dict[str, list[datetime]] = field(default_factory=dict)
     asked: list[int] = field(default_factory=list)
     """How many were asked for in full, cycle by cycle."""
+    is_told_of_changes: bool = False
 
     def read(self, full: frozenset[str], now: datetime) -> SourceReading:
         """Show every cluster, in full where that is asked for."""
@@ -121,6 +122,33 @@ def test_a_fleet_is_never_read_in_full_all_at_once() -> None:
     rest.cycles([MINUTE] * 60)
 
     assert max(rest.fleet.asked) <= 300 // 7 + 1
+
+
+def test_where_changes_are_told_nobody_at_rest_is_read_in_turn() -> None:
+    """
+    A watch shows what changes; only who was ill when last read in full is looked at again, until that is over.
+    """
+    fleet = RestingFleet(names(300))
+    rest = Rest(fleet)
+    fleet.ill = {"sim/a-7"}
+    while "sim/a-7" not in fleet.read_at:
+        rest.cycle()
+    fleet.is_told_of_changes = True
+    fleet.asked.clear()
+    fleet.read_at.clear()
+
+    rest.cycles([MINUTE] * 20)
+    assert {"sim/a-7"} == fleet.read_at.keys()
+    assert (
+        longest_wait(RestingFleet(["sim/a-7"], read_at=fleet.read_at), rest.clock.now() - 20 * MINUTE, rest.clock.now())
+        <= PROMISED
+    )
+
+    fleet.ill = set()
+    rest.cycles([MINUTE] * 10)
+    fleet.asked.clear()
+    rest.cycles([MINUTE] * 20)
+    assert [0] * 20 == fleet.asked
 
 
 def test_with_longer_intervals_everybody_is_read_each_time() -> None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
+from controller.history.records import RolloutKind
 from controller.model.declaration import Declaration, ExternalGate
-from controller.model.history import RolloutKind
 from controller.model.observation import GateReading
 from controller.model.plan import Plan
 from controller.model.verdict import HoldReason

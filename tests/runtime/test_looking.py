@@ -5,11 +5,11 @@ from datetime import datetime
 
 import pytest
 
-from controller.core.recall import remember
 from controller.errors import Problem, RepositoryError
+from controller.history.entries import Recorded, RevisionSeen
+from controller.history.recall import remember
+from controller.history.records import History
 from controller.model.declaration import Declaration
-from controller.model.entries import Recorded, RevisionSeen
-from controller.model.history import History
 from controller.model.requests import Command, Request
 from controller.runtime.looking import Lookout, Sighting
 from tests.builders import MINUTE, NEW, NOON

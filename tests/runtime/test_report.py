@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from controller.errors import LedgerError
+from controller.history.entries import Entry, RolloutEnded, SoakCredited, Stopped, WaveAdmitted, WaveSoaked
+from controller.history.records import Outcome, RolloutKind, StopKind
 from controller.ledger.opened import OpenLedger
 from controller.ledger.opening import open_ledger
-from controller.model.entries import Entry, RolloutEnded, SoakCredited, Stopped, WaveAdmitted, WaveSoaked
-from controller.model.history import Outcome, RolloutKind, StopKind
 from controller.model.outbox import Body, CommitStatus, Message, StatusState, ThreadHead, ThreadReply
 from controller.runtime.report import HEAD_EVERY, WORDS_EVERY, Audience, Reporter
 from tests.builders import MINUTE, MOMENT, NEW, NOON, SECOND, release
@@ -292,6 +292,19 @@ def test_a_rollout_that_is_given_up_closes_its_revision_with_an_error(
     again(room)
     assert [] == room.report(at=NOON + MINUTE)
     assert [] == list(ledger.outbox.unfinished("notes"))
+
+
+def test_two_rollouts_that_end_in_the_same_words_close_their_revision_once(ledger: OpenLedger, again: Again) -> None:
+    """
+    Safety (twice-harmless): planned anew and withdrawn anew, in one report or in two.
+    """
+    room = Newsroom(ledger, audiences=(NOTES, GITEA))
+    room.record(ended(Outcome.WITHDRAWN), replace(ended(Outcome.WITHDRAWN), rollout=2))
+    assert ["notes", "gitea"] == [message.channel for message in room.report()]
+
+    again(room)
+    room.record(replace(ended(Outcome.WITHDRAWN), rollout=3))
+    assert [] == room.report()
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CONVERGED, Outcome.FAILED])

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from controller.history.entries import ClusterConverged, ClusterStarted, Entry, StartWithdrawn
 from controller.ledger.memory import MemoryLedger
 from controller.ledger.opened import OpenLedger
 from controller.model.declaration import Declaration
-from controller.model.entries import ClusterConverged, ClusterStarted, Entry, StartWithdrawn
 from controller.model.outbox import CommitStatus, Message, ThreadHead, ThreadReply
 from controller.model.plan import Plan, Start
 from controller.ports import CycleEnd

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from controller.model import entries as e
-from controller.model.history import History, Way
+from controller.history import entries as e
+from controller.history.records import History, Way
 from controller.model.names import last_part
 from controller.model.plan import Plan
 from controller.model.verdict import Hold

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from controller.core.inquiry import explain_cluster, matching
+from controller.history.entries import Entry
 from controller.model.declaration import ExternalGate
 from controller.model.durations import parse_duration
-from controller.model.entries import Entry
 from controller.model.names import last_part
 from controller.model.observation import GateReading
 from controller.model.outbox import CommitStatus, Delivery, ThreadReply
@@ -22,7 +22,7 @@ from controller.ports import GateQuestion
 from controller.runtime.clock import VirtualClock
 from controller.runtime.cycle import Pace
 from tests.builders import release
-from tests.builders_core import catalog
+from tests.builders_core import catalog, releases_between
 from tests.scenarios.files import SOURCES, StoryFiles
 from tests.scenarios.telling import explained, holds_of, lines_of
 from tests.simulation.fleet import Cluster, Fleet, ModelSource, Operator, WriteFault
@@ -223,7 +223,7 @@ class World:
 
     def do_supports(self, words: list[str], _: str) -> None:
         """Let the operator of a cluster support releases from one to another."""
-        self._cluster(words[0]).supported = (release(words[1]), release(words[2]))
+        self._cluster(words[0]).supported = releases_between(words[1], words[2])
 
     def do_source(self, words: list[str], _: str) -> None:
         """Let a source be down, or up again."""

@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 
-from controller.model import entries as e
-from controller.model.history import Outcome, RolloutKind, StopKind
+from controller.history import entries as e
+from controller.history.records import Outcome, RolloutKind, StopKind
 from controller.model.inventory import FaultKind
 from controller.model.requests import FLEET
 from controller.simulate.events import Event, EventKind, Scribe

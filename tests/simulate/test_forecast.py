@@ -9,8 +9,8 @@ from controller.core.plan import plan_cycle
 from controller.model.declaration import ClusterGroup, Expedite
 from controller.model.observation import Observation, ObservedCluster
 from controller.model.snapshot import Snapshot
-from controller.model.versions import KafkaVersion
 from controller.simulate.forecast import Forecast, forecasts_of
+from controller.versions import KafkaVersion
 from tests.builders import DAY, HOUR, MINUTE, NEW, NOON, OLD, a_reading, place, release
 from tests.builders_core import (
     a_declaration,

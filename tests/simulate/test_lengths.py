@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from controller.model.entries import ClusterConverged, ClusterStarted, Entry, Recorded, RolloutEnded, RolloutPlanned
-from controller.model.history import Outcome, RolloutKind
+from controller.history.entries import ClusterConverged, ClusterStarted, Entry, Recorded, RolloutEnded, RolloutPlanned
+from controller.history.records import Outcome, RolloutKind
 from controller.model.inventory import FaultKind, Inventory
 from controller.simulate.lengths import Length, RolloutSummary, Tally
 from tests.builders import DAY, HOUR, MINUTE, NEW, NOON, OLD, a_fault, release

@@ -7,11 +7,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import Outcome, RolloutKind, StopKind, Way
 from controller.model.declaration import ClusterGroup, Wave
-from controller.model.history import Outcome, RolloutKind, StopKind, Way
 from controller.model.observation import Reading
-from controller.model.versions import KafkaVersion, Target
+from controller.versions import KafkaVersion, Target
 from tests.simulation.scene import Scene, claims, is_sick, is_well, runs, source_of
 
 RESTING = ("converged", "failed", "quarantined")
@@ -59,6 +59,8 @@ class RolloutNote:
     waves: dict[int, WaveNote] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     outcome: Outcome | None = None
+    is_for_all: bool = True
+    """False where it concerns some of the group alone: the way down, or over what lies between."""
 
     def members(self, wave: int) -> dict[str, ClusterNote]:
         """Return the clusters of an admitted wave."""
@@ -90,7 +92,7 @@ class Book:
         self.rollouts: dict[int, RolloutNote] = {}
         self.stops: dict[tuple[str, int], StopNote] = {}
         self.converged: list[tuple[str, Target]] = []
-        """Group and target of every rollout that converged."""
+        """Group and target of every rollout that converged and took all of its group where that should be."""
         self.passed: set[tuple[str, Target]] = set()
         """Group and target of every group that was seen to be through, for those that wait for it."""
         self.head = ""
@@ -108,6 +110,8 @@ class Book:
         """By cluster: the release for which it was started last and which its operator took, and for which group."""
         self.whole_since: dict[str, tuple[KafkaVersion, datetime]] = {}
         """By group: the release on which all of it was first seen well, and when."""
+        self.shortest: dict[RolloutKind, timedelta] = {}
+        """The shortest time that any cluster took from its start to its arrival."""
 
     def open_stops(self, scope: str | None = None, kind: StopKind | None = None) -> list[e.Stopped]:
         """Return the stops that nobody lifted."""
@@ -210,13 +214,16 @@ class Book:
 
     def _take_rollout(self, entry: e.RolloutPlanned | e.RolloutEnded) -> None:
         if isinstance(entry, e.RolloutEnded):
-            self.rollouts[entry.rollout].outcome = entry.outcome
-            if entry.outcome is Outcome.CONVERGED:
+            rollout = self.rollouts[entry.rollout]
+            rollout.outcome = entry.outcome
+            if entry.outcome is Outcome.CONVERGED and rollout.is_for_all:
                 self.converged.append((entry.group, entry.target))
             return
         clusters = {name: ClusterNote() for name in entry.clusters}
-        rollout = RolloutNote(entry.group, entry.target, entry.live, clusters, entry.way, entry.kind)
-        self.rollouts[entry.rollout] = rollout
+        for_all = entry.way is Way.FINALIZE or (entry.way is Way.FORWARD and entry.target == entry.group_target)
+        self.rollouts[entry.rollout] = RolloutNote(
+            entry.group, entry.target, entry.live, clusters, entry.way, entry.kind, is_for_all=for_all
+        )
         if entry.way is not Way.FINALIZE:
             self.whole_since.pop(entry.group, None)
 
@@ -272,6 +279,9 @@ class Book:
                     self.taken[name] = aim, rollout.group
             case e.StartWithdrawn() if before == "downgrading":
                 note.state, note.slot = "failed", True
+            case e.ClusterConverged() if note.started_at is not None:
+                took = at - note.started_at
+                self.shortest[rollout.kind] = min(took, self.shortest.get(rollout.kind, took))
             case e.ClusterFailed():
                 rollout.failed.add(name)
 

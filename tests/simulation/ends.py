@@ -6,7 +6,7 @@ only a person can lift. Then people lift everything: each cluster must end up on
 
 from datetime import timedelta
 
-from controller.model.history import StopKind
+from controller.history.records import StopKind
 from controller.model.outbox import StatusState
 from controller.model.plan import Plan
 from controller.model.verdict import HoldReason
@@ -42,6 +42,8 @@ FOR_A_PERSON = frozenset(
     }
 )
 """Reasons that time alone does not lift."""
+FOR_OTHERS = frozenset({HoldReason.GROUP_ORDER, HoldReason.NEVER_TOGETHER})
+"""Reasons of a group that waits for another one, and so with that one for a person."""
 FOR_GOOD = frozenset(
     {HoldReason.AHEAD_OF_TARGET, HoldReason.NO_LEGAL_HOP, HoldReason.CLAIMED_TWICE, HoldReason.CLUSTER_MISSING}
 )
@@ -50,7 +52,7 @@ FOR_GOOD = frozenset(
 
 def rests(plan: Plan | None) -> bool:
     """Tell whether nothing moves, and nothing that moves by itself is waited for."""
-    if plan is None or plan.starts or any(view.in_flight for view in plan.groups):
+    if plan is None or plan.starts or plan.ask or any(view.in_flight for view in plan.groups):
         return False
     holds = [hold for view in plan.groups for hold in view.holds]
     waits = (HoldReason.SOAKING, HoldReason.NOT_OBSERVED, HoldReason.OTHER_WAVE_FIRST, HoldReason.WRITE_REFUSED)
@@ -93,7 +95,7 @@ def come_to_rest(play: Play) -> None:
     views = play.plan.groups
     waiting = {view.context for view in views if not is_done(view)}
     held = {view.context for view in views if waits_for_person(play.plan, view)}
-    ordered = {view.context for view in views if HoldReason.GROUP_ORDER in _reasons(view)}
+    ordered = {view.context for view in views if _reasons(view) & FOR_OTHERS}
     held |= {view.context for view in views if view.context in ordered and _waits_in_vain(play, play.plan, view)}
     held |= {view.context for view in views if view.name in held | (ordered if held else set())}
     if waiting - held - ordered or (ordered & waiting and not held):

@@ -11,13 +11,23 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from controller.errors import ApplyInDoubt, ApplyRefused, ObservationError
-from controller.model.observation import Finding, ObservedCluster, Reading, Severity, SourceReading, Unknown
+from controller.model.health import Health
+from controller.model.observation import (
+    Endpoints,
+    Finding,
+    ObservedCluster,
+    Reading,
+    Severity,
+    SourceReading,
+    Unknown,
+)
 from controller.model.plan import Start
-from controller.model.versions import KafkaVersion, MetadataVersion
 from controller.repository.catalog import built_in_catalog
+from controller.versions import KafkaVersion, MetadataVersion
 
 BLOCKED = Finding("offline_partitions", Severity.BLOCK, "1 partition has no leader")
 ROLLING = Finding("under_replicated", Severity.WAIT, "1 broker is being rolled")
+TOLD_BY_BROKERS = Finding("under_min_isr", Severity.BLOCK, "1 partition is below min.insync.replicas")
 GRUMBLE = Finding("disk_usage", Severity.WARN, "a disk is 71% full")
 
 
@@ -72,7 +82,7 @@ class Cluster:
     held: str | None = None
     kafka_id: str | None = None
     owner: str | None = None
-    supported: tuple[KafkaVersion, KafkaVersion] | None = None
+    supported: tuple[KafkaVersion, ...] | None = None
     zookeeper: bool = False
     wanted_level: MetadataVersion | None = None
     """The level that its resource asks for; None where it asks for none."""
@@ -80,6 +90,10 @@ class Cluster:
     """Where its resource asks for no level, its operator raises it with the release, as Strimzi's does."""
     level_told: bool = True
     """Its brokers tell the level."""
+    brokers_silent: bool = False
+    """Whoever asks its brokers how they are gets no answer, though its source shows it as ever."""
+    brokers_sick: bool = False
+    """Something is wrong that only its brokers tell."""
 
     @property
     def rolled(self) -> bool:
@@ -184,6 +198,10 @@ class Fleet:
     """By source: what it showed since somebody cleared this."""
     witness: Callable[[Start], None] = lambda _: None
     """Called with each write before it has any effect."""
+    has_brokers: Callable[[str], bool] = lambda _: False
+    """Whether a cluster, by full name, has brokers to ask beside what its source shows."""
+    said: dict[str, Reading | Unknown] = field(default_factory=dict)
+    """By cluster: what it and its brokers showed together since somebody cleared this."""
 
     def add(self, cluster: Cluster) -> None:
         """Let a cluster be there."""
@@ -259,6 +277,7 @@ class Fleet:
                     cluster.name,
                     dict(cluster.labels),
                     cluster.read(full=self.always_full or cluster.name in full),
+                    Endpoints() if self.has_brokers(cluster.name) else None,
                 )
                 for cluster in self.clusters.values()
                 if cluster.listed and cluster.name.startswith(f"{source}/")
@@ -287,6 +306,26 @@ class ModelSource:
         """Ask for ``start.target``, as FleetSource says."""
         del now
         self._fleet.write(start)
+
+
+class ModelBrokers:
+    """A BrokerHealth on the clusters of a Fleet."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def examine(self, cluster: ObservedCluster, health: Health) -> Reading | Unknown:
+        """Return what the cluster showed, and what its brokers say."""
+        del health
+        truth, reading = self._fleet.clusters.get(cluster.name), cluster.reading
+        assert isinstance(reading, Reading), cluster
+        said: Reading | Unknown = reading
+        if truth is None or truth.brokers_silent:
+            said = Unknown("no broker answers when it is asked")
+        elif truth.brokers_sick:
+            said = replace(reading, findings=(*reading.findings, TOLD_BY_BROKERS))
+        self._fleet.said[cluster.name] = said
+        return said
 
 
 def unseen(cluster: ObservedCluster, why: str) -> ObservedCluster:

@@ -8,7 +8,7 @@ from random import Random
 from controller.errors import Problem
 from controller.model.declaration import Approval, ClusterGroup, Declaration, DomainLimit, Expedite, OnFailure, Selector
 from controller.model.requests import FLEET, Command
-from controller.model.versions import Target
+from controller.versions import Target
 from tests.builders import HOUR, MINUTE, place, release
 from tests.builders_core import a_freeze, a_hold, a_size, a_window, catalog
 from tests.simulation.play import Play

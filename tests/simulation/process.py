@@ -10,19 +10,20 @@ from datetime import datetime
 from enum import StrEnum
 
 from controller.errors import LeaseLost, LedgerError
+from controller.history.entries import ClusterStarted, Entry, Recorded
+from controller.history.records import History
 from controller.ledger.memory import MemoryLedger
 from controller.ledger.memory_outbox import MemoryOutbox
 from controller.model.declaration import Declaration
-from controller.model.entries import ClusterStarted, Entry, Recorded
-from controller.model.history import History
 from controller.model.observation import SourceReading
 from controller.model.outbox import Message
 from controller.model.plan import Plan, Start
 from controller.model.requests import Request
 from controller.model.snapshot import Standing
-from controller.ports import Clock, CycleEnd, ExternalGates, FleetSource, Repository
+from controller.ports import BrokerHealth, Clock, CycleEnd, ExternalGates, FleetSource, Repository
 from controller.runtime.asking import NoGates
 from controller.runtime.cycle import Controller, Pace, World
+from controller.runtime.examining import NoBrokers
 from controller.runtime.report import Audience
 from tests.simulation.promises import PromiseBroken
 
@@ -228,6 +229,7 @@ class Process:
         pace: Pace,
         *,
         gates: ExternalGates | None = None,
+        brokers: BrokerHealth | None = None,
     ) -> None:
         self.incident: Incident | None = None
         """What will happen to it in its next cycle."""
@@ -245,6 +247,7 @@ class Process:
                 NoMetrics(),
                 AUDIENCES,
                 gates=gates or NoGates(),
+                brokers=lambda _: brokers or NoBrokers(),
             ),
             pace,
         )

@@ -7,7 +7,7 @@ it yields a sentence for everything that breaks it. ``Checkers`` go through a cy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from controller.model import entries as e
+from controller.history import entries as e
 from tests.simulation.book import Book
 from tests.simulation.rules_ends import failures_stop, halt_sticks, record_first, told_truly
 from tests.simulation.rules_starts import healthy_first, in_bounds, in_window, one_wave, soak_first, unknown_holds

@@ -6,9 +6,9 @@ Taken from the product's own lists, so that what is added there has to be reache
 from collections.abc import Mapping
 from typing import get_args
 
-from controller.core.transitions import TRANSITIONS
-from controller.model.entries import Entry
-from controller.model.history import ClusterState, Outcome, StopKind, Way
+from controller.history.entries import Entry
+from controller.history.records import ClusterState, Outcome, StopKind, Way
+from controller.history.transitions import TRANSITIONS
 from controller.model.verdict import HoldReason
 from tests.simulation.play import Reached
 

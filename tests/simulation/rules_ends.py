@@ -5,11 +5,11 @@ Rules as in ``rules_starts``; shares no code with the core.
 
 from collections.abc import Iterator
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import Outcome, StopKind
 from controller.model.declaration import ClusterGroup, OnFailure
-from controller.model.history import Outcome, StopKind
 from controller.model.outbox import StatusState
-from controller.model.versions import Target
+from controller.versions import Target
 from tests.simulation.book import Book, RolloutNote, declared, is_claimed_twice, members_of, way_of
 from tests.simulation.scene import Scene, runs
 

@@ -4,16 +4,19 @@ Each rule knows what was recorded before (``Book``), what this cycle saw (``Scen
 sentence for everything that breaks its promise. Shares no code with the core.
 """
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import RolloutKind, Way
 from controller.model.calendar import Window
 from controller.model.declaration import ClusterGroup, Expedite
-from controller.model.history import Way
 from tests.simulation.book import MOVING, Book, RolloutNote, declared, members_of, wave_of, way_of
 from tests.simulation.scene import Scene, is_held, is_sick, is_well, source_of
+
+DURATION_DEFAULT = timedelta(minutes=30)
+"""How long a move is taken to last before any was recorded."""
 
 
 def one_wave(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
@@ -68,14 +71,17 @@ def _breaker(book: Book, scene: Scene) -> Iterator[str]:
     """More of the claimed clusters unavailable than the limit says, and more than one: nothing starts."""
     flying = book.in_flight()
     stopped = {stop.cluster for stop in book.open_stops()}
+    remembered = {name for each in book.rollouts.values() if each.outcome is None for name in each.clusters}
     claimed, out = 0, []
     for name in book.labels:
         groups = [group for group in scene.declaration.groups if name in members_of(book, group)]
-        if len(groups) != 1 or (name not in scene.seen and source_of(name) not in scene.known):
-            continue  # what a source, silent since this process began, once listed is not known to it
+        if len(groups) != 1:
+            continue
         claimed += 1
         reading = scene.reading(name)
-        spared = name in flying or name in stopped or is_held(groups[0], name, scene.now)
+        # Of a source that is silent since this process began, it knows those that its rollouts remember.
+        forgotten = name not in scene.seen and source_of(name) not in scene.known and name not in remembered
+        spared = forgotten or name in flying or name in stopped or is_held(groups[0], name, scene.now)
         if not spared and (reading is None or (is_sick(reading) and reading.held is None)):
             out.append(name)
     if len(out) > 1 and len(out) * 100 > claimed * scene.declaration.limits.unavailable_percent + _missing(book, scene):
@@ -205,8 +211,8 @@ def in_window(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
     if scene.declaration.halted or group.halted:
         yield "started while halted by commit"
     any_time = any(each.ignore_windows for each in urgent)
-    if group.windows and not any_time and not any(_is_open(window, scene) for window in group.windows):
-        yield f"started outside of every window at {scene.now}"
+    if group.windows and not any_time:
+        yield from _outside_of_windows(book, scene, group.windows, rollout.kind)
     for freeze in () if any(each.ignore_freezes for each in urgent) else scene.declaration.freezes:
         if freeze.from_ <= scene.now < freeze.until and any(fnmatchcase(group.name, each) for each in freeze.groups):
             yield f"started inside of the freeze {freeze.name}"
@@ -227,8 +233,20 @@ def _unapproved(scene: Scene, group: ClusterGroup, rollout: RolloutNote, number:
             yield f"started although {gate.name} did not say yes {gate.samples} times in a row"
 
 
-def _is_open(window: Window, scene: Scene) -> bool:
-    local = scene.now.astimezone(window.zone)
+def _outside_of_windows(book: Book, scene: Scene, windows: Sequence[Window], kind: RolloutKind) -> Iterator[str]:
+    """See that a window is open, and stays so for as long as the shortest move of this kind ever took."""
+    if not any(_is_open(window, scene.now) for window in windows):
+        yield f"started outside of every window at {scene.now}"
+        return
+    least = min(book.shortest.get(kind, DURATION_DEFAULT), DURATION_DEFAULT)
+    minutes = (scene.now + timedelta(minutes=n) for n in range(1, int(least.total_seconds() // 60)))
+    closed = next((minute for minute in minutes if not any(_is_open(window, minute) for window in windows)), None)
+    if closed is not None:
+        yield f"started at {scene.now}, and every window is closed at {closed}, before any move was ever done"
+
+
+def _is_open(window: Window, moment: datetime) -> bool:
+    local = moment.astimezone(window.zone)
     minute = 60 * local.hour + local.minute
     today, yesterday = local.weekday() in window.days, (local.weekday() - 1) % 7 in window.days
     if window.from_minute < window.until_minute:

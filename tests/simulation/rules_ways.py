@@ -5,12 +5,12 @@ Rules as in ``rules_starts``; they read the release catalog's rows and share no 
 
 from collections.abc import Iterator
 
-from controller.model import entries as e
+from controller.history import entries as e
+from controller.history.records import StopKind
 from controller.model.catalog import Catalog, Release
 from controller.model.declaration import ClusterGroup, Finalize
-from controller.model.history import StopKind
 from controller.model.observation import Reading
-from controller.model.versions import KafkaVersion, MetadataVersion, Target
+from controller.versions import KafkaVersion, MetadataVersion, Target
 from tests.simulation.book import Book, declared, is_claimed_twice, members_of, way_of
 from tests.simulation.scene import Scene, is_held, runs
 
@@ -206,7 +206,7 @@ def finalize_last(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
         return
     group = declared(scene, book.rollouts[entry.rollout])
     if way_of(book, entry) == "between":
-        if not _has_soaked(book, entry.cluster):
+        if not _has_soaked(book, group.name, entry.cluster):
             yield "its level is raised before it has soaked"
         return
     yield from _not_whole(book, scene, group)
@@ -215,8 +215,10 @@ def finalize_last(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
         yield f"{group.name} is whole on {release} only since {since}"
 
 
-def _has_soaked(book: Book, cluster: str) -> bool:
-    software = [each for each in book.rollouts.values() if isinstance(each.target, KafkaVersion)]
+def _has_soaked(book: Book, group: str, cluster: str) -> bool:
+    """Tell whether no wave of its own group still has to prove the cluster; who moved in is taken as it was found."""
+    ours = [each for each in book.rollouts.values() if each.group == group]
+    software = [each for each in ours if isinstance(each.target, KafkaVersion)]
     notes = [each.clusters[cluster] for each in software if each.outcome is None and cluster in each.clusters]
     return all(note.state in ("pending", "soaked") for note in notes)
 
@@ -243,6 +245,9 @@ def note_whole(book: Book, scene: Scene) -> None:
     for group in scene.declaration.groups:
         if book.whole_since.get(group.name, (None,))[0] not in (None, group.target):
             del book.whole_since[group.name]
+        release, since = book.whole_since.get(group.name, (None, scene.now))
+        if release is not None and since > scene.now:  # the clock stepped back; the time on either side counts
+            book.whole_since[group.name] = (release, scene.now)
         known = group.name in book.whole_since or not members_of(book, group)
         if not known and not list(_not_whole(book, scene, group)):
             book.whole_since[group.name] = (group.target, scene.now)

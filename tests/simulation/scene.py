@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from controller.history.entries import Entry
 from controller.model.declaration import ClusterGroup, Declaration
-from controller.model.entries import Entry
 from controller.model.observation import ObservedCluster, Reading
 from controller.model.plan import Plan
-from controller.model.versions import MetadataVersion
+from controller.versions import MetadataVersion
 from tests.simulation.fleet import Cluster
 
 

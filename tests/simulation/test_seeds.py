@@ -14,8 +14,10 @@ from tests.simulation.reaching import missed
 from tests.simulation.run import run
 
 SEEDS = 300
-FOUND = (1_001_429, 1_001_454, 1_002_211)
-"""Later seeds that once broke a promise: what others took further up, two starts of one cluster, an unread source."""
+FOUND = (1_001_429, 1_001_454, 1_002_211, 1_005_207, 1_005_363, 1_010_248, 1_011_119)
+"""Later seeds that once broke a promise: what others took further up, two starts of one cluster, an unread source, two
+waves that waited for each other's twins, a soak on the way back, the same end told twice, a quarantine of a group gone.
+"""
 CYCLES_MAX = 700
 """Troubled ones, those until the world rests, and those until it ends."""
 

@@ -5,13 +5,16 @@ from a hash of the seed, the cycle and the cluster instead.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
+from zlib import crc32
 
-from controller.model.history import StopKind
+from controller.history.records import StopKind
 from controller.model.plan import Start
 from controller.model.requests import FLEET, Command
-from controller.model.versions import KafkaVersion
+from controller.versions import KafkaVersion
 from tests.builders import HOUR, MINUTE, release
+from tests.builders_core import releases_between
 from tests.simulation.fleet import Cluster, Operator, WriteFault
 from tests.simulation.people import People
 from tests.simulation.play import SOURCES, Play
@@ -31,6 +34,12 @@ class Trouble:
         self.written = written
         self.people = People(random, play, written)
         self.seed = seed
+        self._apart = Random(f"{seed} while a level is raised")
+        """Drawn from only where that is so, so that all other plays stay as they were."""
+        self._beside = Random(f"{seed} of brokers")
+        """Drawn from for brokers alone, for the same reason."""
+        share = self._beside.choice((0, 0, 30, 100))
+        play.fleet.has_brokers = lambda name: crc32(f"{seed} {name}".encode()) % 100 < share
         self.write_trouble = random.choice((0.0, 0.1, 0.4))
         play.fleet.write_fault = self._write_fault
         play.gates.seed, play.gates.weights = seed, random.choice(GATE_WEIGHTS)
@@ -77,6 +86,34 @@ class Trouble:
             weights = [weight for weight, _ in self._weighted]
             actions = [action for _, action in self._weighted]
             self.random.choices(actions, weights)[0]()
+        self._sicken_while_finalizing()
+        self._strike_brokers()
+
+    def _sicken_while_finalizing(self) -> None:
+        """Let a cluster fall ill whose level is being raised while its rollout to the release still runs."""
+        running = [each for each in self.play.book.rollouts.values() if each.outcome is None]
+        raised = {name for each in running for name, note in each.clusters.items() if note.state == "started"}
+        proven = {name for each in running for name, note in each.clusters.items() if note.state == "soaked"}
+        for name in sorted(raised & proven & self.play.fleet.clusters.keys()):
+            if self._apart.random() < 0.5:
+                cluster = self.play.fleet.clusters[name]
+                cluster.sick, cluster.operator = True, Operator.IDLE
+
+    def _strike_brokers(self) -> None:
+        """Let brokers fall silent or ill behind their source's back, be well again, or be asked no more or again."""
+        draw, clusters = self._beside.random(), self.play.fleet.clusters
+        if draw < 0.04:
+            clusters[self._beside.choice(sorted(clusters))].brokers_silent = True
+        elif draw < 0.08:
+            clusters[self._beside.choice(sorted(clusters))].brokers_sick = True
+        elif draw < 0.16:
+            for cluster in clusters.values():
+                cluster.brokers_silent = cluster.brokers_sick = False
+        elif draw < 0.18 and self.written.groups:
+            name = self._beside.choice(sorted(self.written.groups))
+            group = self.written.groups[name]
+            asks = not group.health.asks_brokers
+            self.written.change(name, replace(group, health=replace(group.health, asks_brokers=asks)))
 
     def _some(self) -> Cluster:
         """Return some cluster, mostly one that a running rollout has moved."""
@@ -100,7 +137,7 @@ class Trouble:
         cluster = self._some()
         cluster.operator = self.random.choice((Operator.IDLE, Operator.REFUSES))
         if self.random.random() < 0.2:
-            cluster.supported = (release("3.9.0"), release("4.2.2"))
+            cluster.supported = releases_between("3.9.0", "4.2.2")
 
     def blind(self) -> None:
         """Let nobody see a cluster."""
@@ -278,6 +315,9 @@ class Trouble:
         for stop in self.play.book.open_stops(kind=StopKind.HALT):
             if stop.scope != FLEET:
                 self.play.ask(Command.RESUME, stop.scope)
+        for stop in self.play.book.open_stops():
+            if stop.scope not in {FLEET, *self.written.groups}:
+                self.play.ask(Command.RESUME, stop.scope, stop.number)
         for cluster in self.play.fleet.clusters.values():
             cluster.held = cluster.owner = cluster.supported = None
             cluster.mark = None if cluster.mark == "another" else cluster.mark
@@ -286,6 +326,6 @@ class Trouble:
 
 def heal(cluster: Cluster) -> None:
     """Let a cluster be well, seen, and served by a working operator."""
-    cluster.sick = False
+    cluster.sick = cluster.brokers_sick = cluster.brokers_silent = False
     cluster.seen = cluster.level_told = True
     cluster.operator = Operator.WORKS

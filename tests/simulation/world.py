@@ -19,7 +19,7 @@ from controller.model.declaration import (
     Wave,
     WebhookGate,
 )
-from controller.model.versions import KafkaVersion, MetadataVersion
+from controller.versions import KafkaVersion, MetadataVersion
 from tests.builders import MINUTE, place, release
 from tests.builders_core import FLEET_NAME, a_group, a_strategy, a_wave, a_window, catalog
 from tests.simulation.fleet import Cluster

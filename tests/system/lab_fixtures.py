@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from controller.lab.acknowledged import LoadReport
 from controller.lab.down import lab_down
-from controller.lab.load import LoadReport, LoadSummary, verify
+from controller.lab.load import LoadSummary, verify
 from controller.labfiles import lab_file
 from tests.real_parts import require
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from controller.errors import LabError
+from controller.lab.acknowledged import LoadReport
 from controller.lab.cluster_view import look_at_cluster
 from controller.lab.down import lab_down
-from controller.lab.load import LoadReport
 from controller.lab.status import LabState, lab_status
 from controller.lab.up import lab_up
 from controller.labfiles import OperatorState, StatusFile, cluster_folder, read_cluster, read_status, write_wanted

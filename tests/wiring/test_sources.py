@@ -12,6 +12,7 @@ from controller.settings import Settings, load_settings
 from controller.wiring.parts import MAKERS, DeclaredSources, Maker, Setup
 from tests.builders import NOON, a_start, an_inventory, place
 from tests.builders_core import a_declaration
+from tests.real.kubernetes import ApiServer
 
 NOBODY = frozenset[str]()
 
@@ -113,3 +114,33 @@ def test_a_source_that_did_not_change_stays_the_same_object(settings: Settings, 
 
     assert opened[0][0] is opened[1][0] is opened[2][0]
     assert opened[0][1] is not opened[2][1]
+
+
+def test_a_kubernetes_is_read_by_what_is_declared_of_it(
+    settings: Settings, kubernetes: ApiServer, tmp_path: Path
+) -> None:
+    """
+    Its context, its kubeconfig file, the namespaces and labels that count; the same declaration keeps the same source.
+    """
+    kafkas = "/apis/kafka.strimzi.io/v1/namespaces/{}/kafkas"
+    for namespace, labels in (("kafka-wired", {"env": "prod"}), ("kafka-wired-2", {"env": "dev"}), ("wired", {})):
+        kubernetes.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        metadata = {"name": "orders", "labels": labels}
+        manifest = {"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": metadata}
+        kubernetes.call("POST", kafkas.format(namespace), {**manifest, "spec": {"kafka": {"version": "4.1.2"}}})
+    options = {"context": "fleet", "kubeconfig": str(kubernetes.kubeconfig())}
+    eu = SourceDeclaration("eu", "strimzi", options, place(), namespaces=("kafka-wired*",), selector={"env": "prod"})
+    gone = replace(eu, name="us", options={**options, "kubeconfig": str(tmp_path / "none")})
+    declaration = replace(a_declaration(), sources=(eu, gone))
+    sources = DeclaredSources(settings)
+
+    live, lost = sources.open(declaration)
+    assert ["eu/kafka-wired/orders"] == list(live.read(NOBODY, NOON).clusters)
+    with pytest.raises(ObservationError, match="source us cannot be set up: context fleet of"):
+        lost.read(NOBODY, NOON)
+    assert live is sources.open(replace(declaration))[0]
+
+    several = replace(eu, namespaces=("kafka-wired-2", "wired"), selector={})
+    (other,) = sources.open(replace(declaration, sources=(several,)))
+    assert {"eu/kafka-wired-2/orders", "eu/wired/orders"} == set(other.read(NOBODY, NOON).clusters)
+    sources.open(replace(declaration, sources=()))

@@ -26,7 +26,7 @@ def explain(
     from controller.core.inquiry import explain_cluster, matching
     from controller.wiring.reading import look
 
-    snapshot = look(settings, instead_of_head(path, ref), at)
+    snapshot = look(settings, instead_of_head(path, ref), at, closely=cluster)
     names = matching(snapshot, cluster)
     if len(names) != 1:
         complain(f"wavefleet: {not_one('cluster', cluster, names, snapshot.observation.clusters)}")

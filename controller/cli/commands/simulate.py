@@ -1,5 +1,9 @@
-"""``wavefleet simulate``: what a folder declares, played in virtual time; it needs no settings and leaves nothing."""
+"""``wavefleet simulate``: what a folder declares, played in virtual time; it needs no settings and leaves nothing.
 
+Only a live fleet, where one is declared, is read once, within the time limit of the settings.
+"""
+
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +13,7 @@ import typer
 from controller.cli.exits import exit_codes
 from controller.cli.moments import parse_end, parse_moment, parse_span
 from controller.cli.options import SimulateOutput
+from controller.cli.speech import complain
 
 LONGEST = timedelta(days=3660)
 FIRST_YEAR, LAST_YEAR = 1970, 2200
@@ -40,7 +45,9 @@ def simulate(
         SimulateOutput, typer.Option("--output", "-o", help="How to print; jsonl is one event a line.")
     ] = SimulateOutput.TEXT,
 ) -> None:
-    """Play what a folder declares against its inventory: what happens when, how long it takes, how far a fault reaches.
+    """Play what a folder declares: what happens when, how long it takes, how far a fault reaches.
+
+    It is played against the inventories of simulated sources, and against live clusters as they are seen now.
 
     The same code as the daemon's judges every cycle; the same seed and dates print the same. Exits with 0 also where
     something halts.
@@ -54,8 +61,10 @@ def simulate(
     end = _end(begin, until)
     every = _interval(interval)
     with exit_codes():
-        declaration = declared_for_simulation(path, inventory)
-        scenario = Scenario(declaration, begin, end, every, seed)
+        rehearsed = declared_for_simulation(path, inventory, os.environ)
+        for note in rehearsed.notes:
+            complain(f"wavefleet: {note}")
+        scenario = Scenario(rehearsed.declaration, begin, end, every, seed)
         play_out(play_of(scenario), scenario, output)
 
 

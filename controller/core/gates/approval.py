@@ -6,7 +6,7 @@ from datetime import datetime
 from controller.model.declaration import Approval, Wave
 from controller.model.durations import format_moment
 from controller.model.verdict import PASS, Hold, HoldReason, Verdict
-from controller.model.versions import KafkaVersion, Target
+from controller.versions import KafkaVersion, Target
 
 
 def approval(wave: Wave, target: Target, approvals: Iterable[Approval], now: datetime) -> Verdict:

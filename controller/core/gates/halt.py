@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from controller.model.history import Stop
+from controller.history.records import Stop
 from controller.model.verdict import PASS, Hold, HoldReason, Verdict
 
 

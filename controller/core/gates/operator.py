@@ -4,17 +4,19 @@ from datetime import datetime
 
 from controller.model.durations import format_moment
 from controller.model.verdict import PASS, Hold, HoldReason, Verdict
-from controller.model.versions import KafkaVersion
+from controller.versions import KafkaVersion
 
 
-def operator(target: KafkaVersion, supported: tuple[KafkaVersion, KafkaVersion] | None) -> Verdict:
+def operator(target: KafkaVersion, supported: tuple[KafkaVersion, ...] | None) -> Verdict:
     """Hold where the operator tells the releases it supports and ``target`` is not among them."""
-    if supported is not None and not supported[0] <= target <= supported[1]:
-        return Hold(
-            HoldReason.OPERATOR_UNSUPPORTED,
-            f"its operator supports {supported[0]} to {supported[1]}, not {target}; upgrade the operator first",
-        )
-    return PASS
+    if supported is None or target in supported:
+        return PASS
+    within = supported[0] < target < supported[-1]
+    known = ", ".join(map(str, supported)) if within else f"{supported[0]} to {supported[-1]}"
+    return Hold(
+        HoldReason.OPERATOR_UNSUPPORTED,
+        f"its operator supports {known}, not {target}; upgrade the operator first",
+    )
 
 
 def refusal(sentence: str, retry_at: datetime, now: datetime) -> Verdict:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.model.verdict import PASS, Hold, HoldReason, Verdict
-from controller.model.versions import Target
+from controller.versions import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from controller.model.catalog import Catalog
 from controller.model.verdict import PASS, Hold, HoldReason, Verdict
-from controller.model.versions import KafkaVersion
+from controller.versions import KafkaVersion
 
 
 def release(target: KafkaVersion, catalog: Catalog, accepted: frozenset[str]) -> Verdict:

@@ -2,7 +2,7 @@
 
 from controller.model.observation import Reading
 from controller.model.verdict import PASS, Hold, HoldReason, Verdict
-from controller.model.versions import Target
+from controller.versions import Target
 
 
 def arrived(bound_for: Target | None) -> Verdict:
@@ -18,7 +18,9 @@ def settled(reading: Reading, *, in_flight: bool) -> Verdict:
         return Hold(HoldReason.CLUSTER_UNSETTLED, "it is in flight for an earlier rollout")
     if not reading.settled:
         progress = f", {reading.progress}" if reading.progress else ""
-        return Hold(HoldReason.CLUSTER_UNSETTLED, f"it is being changed{progress} (asked for {reading.wanted})")
+        return Hold(
+            HoldReason.CLUSTER_UNSETTLED, f"its operator is not done with it{progress} (asked for {reading.wanted})"
+        )
     if reading.highest != reading.release:
         return Hold(
             HoldReason.CLUSTER_UNSETTLED,

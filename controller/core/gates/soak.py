@@ -24,8 +24,8 @@ class PreviousWave:
     soaked: timedelta
     soak: timedelta
     """How long it must soak."""
-    is_paused: bool = False
-    """Not all of it was seen healthy in this cycle, so that the time does not count."""
+    paused: str = ""
+    """Why the time since the last cycle does not count; empty where it does."""
 
 
 def soak(previous: PreviousWave | None, others_in_flight: int, now: datetime) -> Verdict:
@@ -42,9 +42,9 @@ def soak(previous: PreviousWave | None, others_in_flight: int, now: datetime) ->
     left = previous.soak - previous.soaked
     if left <= timedelta(0):
         return Hold(HoldReason.WAVE_UNDER_WAY, f"wave {previous.name} was quiet long enough, but has failed clusters")
-    paused = ", paused while not all of it is seen healthy" if previous.is_paused else ""
+    paused = f", paused while {previous.paused}" if previous.paused else ""
     return Hold(
         HoldReason.SOAKING,
         f"wave {previous.name} has soaked {format_rough(previous.soaked)} of {format_rough(previous.soak)}{paused}",
-        recheck_at=None if previous.is_paused else now + left,
+        recheck_at=None if previous.paused else now + left,
     )

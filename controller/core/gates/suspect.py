@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from controller.model.history import Stop
+from controller.history.records import Stop
 from controller.model.verdict import PASS, Hold, HoldReason, Verdict
-from controller.model.versions import Target
+from controller.versions import Target
 
 
 def suspect(target: Target, halts: Iterable[Stop], accepted: frozenset[str]) -> Verdict:

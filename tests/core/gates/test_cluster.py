@@ -13,7 +13,7 @@ from controller.core.gates.observation import observation
 from controller.core.gates.operator import operator, refusal
 from controller.core.gates.settled import settled
 from controller.core.gates.stopped import stopped
-from controller.model.history import StopKind
+from controller.history.records import StopKind
 from controller.model.observation import Reading, Severity, Unknown
 from controller.model.verdict import PASS, HoldReason
 from tests.builders import HOUR, MOMENT, NEW, NOON, a_finding, a_reading, release
@@ -77,11 +77,11 @@ def test_a_stopped_cluster_waits_for_its_number(kind: StopKind, reason: HoldReas
     """
     stop = a_stop(7, kind=kind, cluster="sim/a-1")
 
-    hold = held_for(stopped([stop]))
+    hold = held_for(stopped([stop], "prod", ["prod"]))
     assert reason == hold.reason
     assert "acknowledge: [prod-7]" in hold.detail
-    assert PASS == stopped([replace(stop, acknowledged_at=NOON)])
-    assert PASS == stopped([])
+    assert PASS == stopped([replace(stop, acknowledged_at=NOON)], "prod", ["prod"])
+    assert PASS == stopped([], "prod", ["prod"])
 
 
 @pytest.mark.parametrize(
@@ -172,10 +172,13 @@ def test_a_hop_needs_to_be_legal_and_its_risk_accepted() -> None:
     assert HoldReason.RISK_NOT_ACCEPTED == held_for(hop(None, "KIP-896", frozenset({"KIP-1"}))).reason
 
 
-@pytest.mark.parametrize(("target", "passes"), [("4.1.9", False), ("4.2.0", True), ("4.3.1", True), ("4.3.2", False)])
+@pytest.mark.parametrize(
+    ("target", "passes"),
+    [("4.1.9", False), ("4.2.0", True), ("4.2.1", False), ("4.3.1", True), ("4.3.2", False)],
+)
 def test_an_operator_is_asked_only_for_what_it_supports(target: str, *, passes: bool) -> None:
     """
-    Both ends of what it supports belong to it; one that does not tell is asked.
+    Of what lies between, only what it names; one that does not tell is asked.
     """
     supported = (release("4.2.0"), release("4.3.1"))
 

@@ -30,7 +30,7 @@ from controller.core.gates.together import together
 from controller.core.gates.whole import whole
 from controller.core.gates.window import room, window
 from controller.errors import Problem
-from controller.model.history import StopKind
+from controller.history.records import StopKind
 from controller.model.observation import GateReading, Unknown
 from controller.model.verdict import HoldReason, Verdict
 from tests.builders import DAY, HOUR, LEVEL_43, MINUTE, NEW, NOON, a_finding, a_reading, release
@@ -164,7 +164,7 @@ SENTENCES: list[tuple[Verdict, HoldReason, str]] = [
         "wave broad waits for approval; merge approvals: [{wave: broad, metadataVersion: 4.3-IV0, by: YOUR-NAME}]",
     ),
     (
-        soak(replace(WAVE, is_paused=True), 0, NOON),
+        soak(replace(WAVE, paused="not all of it is seen healthy"), 0, NOON),
         HoldReason.SOAKING,
         "wave canary has soaked 30m of 1h, paused while not all of it is seen healthy",
     ),
@@ -259,9 +259,19 @@ SENTENCES: list[tuple[Verdict, HoldReason, str]] = [
         "held by its annotation wavefleet.io/hold: do not touch",
     ),
     (
-        stopped([a_stop(7, kind=StopKind.QUARANTINE, cluster="sim/a-1")]),
+        stopped([a_stop(7, kind=StopKind.QUARANTINE, cluster="sim/a-1")], "prod", ["prod"]),
         HoldReason.CLUSTER_QUARANTINED,
         "1 of 3 clusters failed; to go on merge acknowledge: [prod-7]",
+    ),
+    (
+        stopped([a_stop(7, kind=StopKind.QUARANTINE, cluster="sim/a-1")], "stage", ["prod", "stage"]),
+        HoldReason.CLUSTER_QUARANTINED,
+        "1 of 3 clusters failed; to go on merge acknowledge: [prod-7] in group prod",
+    ),
+    (
+        stopped([a_stop(7, kind=StopKind.QUARANTINE, cluster="sim/a-1")], "stage", ["stage"]),
+        HoldReason.CLUSTER_QUARANTINED,
+        "1 of 3 clusters failed; to go on run: wavefleet resume prod --number 7 (prod is not declared any more)",
     ),
     (
         identity(a_reading(), "acme", ("dev", "prod"), seen_twice=False),
@@ -296,7 +306,7 @@ SENTENCES: list[tuple[Verdict, HoldReason, str]] = [
     (
         settled(a_reading(settled=False, progress="1 of 3 brokers", wanted=TARGET), in_flight=False),
         HoldReason.CLUSTER_UNSETTLED,
-        "it is being changed, 1 of 3 brokers (asked for 4.3.1)",
+        "its operator is not done with it, 1 of 3 brokers (asked for 4.3.1)",
     ),
     (
         settled(a_reading(highest=TARGET), in_flight=False),
@@ -343,6 +353,11 @@ SENTENCES: list[tuple[Verdict, HoldReason, str]] = [
         operator(TARGET, (release("4.0.0"), release("4.2.2"))),
         HoldReason.OPERATOR_UNSUPPORTED,
         "its operator supports 4.0.0 to 4.2.2, not 4.3.1; upgrade the operator first",
+    ),
+    (
+        operator(TARGET, (release("4.2.0"), release("4.3.0"), release("4.4.0"))),
+        HoldReason.OPERATOR_UNSUPPORTED,
+        "its operator supports 4.2.0, 4.3.0, 4.4.0, not 4.3.1; upgrade the operator first",
     ),
     (
         refusal("409 conflict", NOON + HOUR, NOON),

@@ -144,7 +144,7 @@ def test_a_paused_soak_names_no_time() -> None:
     """
     Nobody knows when the whole wave is seen healthy again.
     """
-    hold = held_for(soak(a_previous_wave(is_paused=True), 0, NOON))
+    hold = held_for(soak(a_previous_wave(paused="not all of it is seen healthy"), 0, NOON))
 
     assert (HoldReason.SOAKING, None) == (hold.reason, hold.recheck_at)
 
