@@ -14,7 +14,6 @@ import itertools
 import json
 import logging
 import re
-import signal
 import sys
 import threading
 import time
@@ -30,6 +29,7 @@ from controller.errors import LabError
 from controller.lab.acknowledged import LoadReport, Tally, appending, read_tally
 from controller.lab.broker import replication_of
 from controller.lab.reach import client_options, knock
+from controller.signals import on_leave
 
 PARTITIONS = 3
 BOOTSTRAP_MS_MAX = 10_000
@@ -281,14 +281,11 @@ def load(reach: Reach, order: LoadOrder, acked_file: Path, progress: Progress = 
     """
     stop = threading.Event()
 
-    def end(_number: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
+    def wait_for_nothing_more() -> None:
+        raise KeyboardInterrupt
 
     with appending(acked_file) as acked:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, end)
+        on_leave(stop.set, insisted=wait_for_nothing_more)
         return Load(reach, order, acked, progress).write_until(stop)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import sys
 import threading
 import time
@@ -26,6 +25,7 @@ from controller.lab.records import take_lock
 from controller.lab.releases import ReleaseCache
 from controller.lab.toolchain import Stopped
 from controller.labfiles import ClusterFile, cluster_folder, lab_file, read_clusters
+from controller.signals import on_leave
 
 LOOK_SECONDS = 0.5
 """Between two looks at a cluster."""
@@ -53,8 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     _log_to(directory / "operator.log")
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    on_leave(stop.set)
     _keep_all(directory, stop)
     return 0  # the lock is held until the very end of the process
 

@@ -22,8 +22,6 @@ from controller.ports import Clock, CycleEnd, Lease, Metrics
 STUCK_INTERVALS = 10
 """A cycle that takes longer than so many poll intervals, and at least STUCK_MIN, is stuck: not alive any more."""
 STUCK_MIN = timedelta(minutes=5)
-STOP_LOOK_SECONDS = 0.1
-"""How often the main thread looks whether it was told to leave."""
 
 _log = structlog.get_logger(__name__)
 
@@ -66,7 +64,7 @@ class Daemon:
         self._fatal: BaseException | None = None
 
     def stop(self) -> None:
-        """Leave after the cycle in hand; may be called from a signal handler."""
+        """Leave after the cycle in hand; called from any thread, but from no signal handler."""
         self._stop.set()
 
     @property
@@ -96,7 +94,7 @@ class Daemon:
             next_run_time=self._clock.now(),
         )
         scheduler.start()
-        self._await_stop()
+        self._stop.wait()
         _log.info("daemon_stopping", cycle_in_hand=self._began is not None)
         scheduler.shutdown(wait=True)
         self._before_release()
@@ -104,12 +102,6 @@ class Daemon:
         lease.release()
         if self._fatal is not None:
             raise self._fatal
-
-    def _await_stop(self) -> None:
-        # Not ``Event.wait``: it holds the event's lock at times, on which a signal handler that sets the event in this
-        # same thread would wait for ever; and a signal that the kernel gives to another thread does not end it.
-        while not self._stop.is_set():
-            time.sleep(STOP_LOOK_SECONDS)
 
     def run_once(self) -> None:
         """Run one cycle, and keep what came of it for probes and metrics."""

@@ -200,11 +200,10 @@ def _is_ready(pod: Document) -> bool:
 
 def main(kubeconfig: Path, prefix: str = "") -> None:
     """Look at every resource again and again, several at a time, until told to end."""
-    api, ending = Api(kubeconfig), threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
+    api = Api(kubeconfig)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     busy: dict[str, threading.Thread] = {}
-    while not ending.is_set():
+    while True:
         try:
             items = api.call("GET", "/apis/kafka.strimzi.io/v1/kafkas")["items"]
         except requests.RequestException:
@@ -217,7 +216,7 @@ def main(kubeconfig: Path, prefix: str = "") -> None:
             if running is None or not running.is_alive():
                 busy[cluster.path] = threading.Thread(target=_look, args=(cluster,), daemon=True)
                 busy[cluster.path].start()
-        ending.wait(PERIOD_SECONDS)
+        time.sleep(PERIOD_SECONDS)
 
 
 def _look(cluster: Cluster) -> None:

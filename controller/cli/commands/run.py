@@ -1,8 +1,7 @@
 """``wavefleet run``: the daemon."""
 
-import signal
-
 from controller.settings import Address, Settings
+from controller.signals import on_leave
 
 
 def run(*, settings: Settings) -> None:
@@ -14,8 +13,7 @@ def run(*, settings: Settings) -> None:
     from controller.wiring.running import Pulse, assemble
 
     running = assemble(settings)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: running.daemon.stop())
+    on_leave(running.daemon.stop)
     web = None
     try:
         if settings.listen is not None:
