@@ -63,8 +63,8 @@ def soak_of(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, wave: Wav
 
 def _credit(draft: Draft, rollout: RolloutRecord, wave: WaveRecord) -> None:
     sight = _sight(draft, rollout, wave)
-    behind = _behind(draft, rollout, wave) if sight is _Sight.WELL else ""
-    sight = _Sight.UNSEEN if behind else sight
+    behind = _behind(draft, rollout, wave)
+    sight = _Sight.UNSEEN if behind and sight is _Sight.WELL else sight
     before = draft.snapshot.memory.soaks.get((rollout.id, wave.number))
     soaked = wave.soaked if before is None else before.soaked
     if sight is _Sight.SICK:

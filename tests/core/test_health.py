@@ -7,7 +7,7 @@ import pytest
 from controller.core.health import fallen_behind, graded, health_of
 from controller.history.entries import WaveSoaked
 from controller.history.records import ClusterRecord, ClusterState
-from controller.model.declaration import Finalize
+from controller.model.declaration import ClusterGroup, Finalize
 from controller.model.health import CHECKS, NEEDS_A_SECOND_BROKER, Health
 from controller.model.membership import Membership
 from controller.model.observation import Endpoints, Finding, ObservedCluster, Reading, Severity, Unknown
@@ -174,6 +174,26 @@ def test_consumers_that_fell_behind_hold_the_soak_and_fail_nobody() -> None:
     play.show(name, a_reading(NEW, lag={"billing": 7}))
     assert [] == only(WaveSoaked, play.cycles(3))
     assert [1] == [entry.wave for entry in only(WaveSoaked, play.cycles(1))]
+
+
+def test_consumers_that_fell_behind_hold_the_soak_whoever_else_is_unseen() -> None:
+    """
+    Safety: a soak that is made shorter does not end while one cluster's consumers are behind and another is not seen.
+    """
+
+    def soaking(minutes: int) -> ClusterGroup:
+        waves = (a_wave("canary", "2", minutes * MINUTE), a_wave("rest", "rest", MINUTE))
+        return a_group(strategy=a_strategy(waves=waves), health=Health(consumer_groups=("billing",)))
+
+    play = Play(soaking(30)).live("p-1", "p-2", "p-3", reading=a_reading(lag={"billing": 7}))
+    first, second = (start.cluster.rpartition("/")[2] for start in play.cycle().starts)
+    play.show(first, a_reading(NEW, lag={"billing": 7})).show(second, a_reading(NEW, lag={"billing": 7})).cycles(8)
+
+    play.show(first, Unknown("no broker answers")).show(second, a_reading(NEW, lag={"billing": 50_000}))
+    play.declare(soaking(2))
+
+    assert [] == only(WaveSoaked, play.cycles(3))
+    assert f"while on {second} consumer group billing is 50,000 records" in play.hold(HoldReason.SOAKING).detail
 
 
 def test_without_the_brokers_word_a_reading_is_not_full() -> None:

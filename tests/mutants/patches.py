@@ -53,7 +53,7 @@ MUTANTS = (
     Mutant(
         "soak-first",
         "consumers that fell behind do not hold the soak",
-        (Patch("core/soak.py", "behind = _behind(draft, rollout, wave) if", 'behind = "" if'),),
+        (Patch("core/soak.py", "behind = _behind(draft, rollout, wave)", 'behind = ""'),),
     ),
     Mutant(
         "unknown-holds",

@@ -12,6 +12,7 @@ from controller.history.records import Outcome, RolloutKind, StopKind, Way
 from controller.model.declaration import ClusterGroup, Wave
 from controller.model.observation import Reading
 from controller.versions import KafkaVersion, Target
+from tests.simulation.grades import behind
 from tests.simulation.scene import Scene, claims, is_sick, is_well, runs, source_of
 
 RESTING = ("converged", "failed", "quarantined")
@@ -32,6 +33,8 @@ class ClusterNote:
     """What it ran when it was started for the rollout's target."""
     aim: Target | None = None
     """What it was started for last."""
+    lag: dict[str, int] = field(default_factory=dict)
+    """By consumer group: how far behind it was when the cluster was started for the rollout's target."""
 
 
 @dataclass(slots=True)
@@ -100,6 +103,8 @@ class Book:
         self.shown: dict[str, deque[Reading | None]] = {}
         """By cluster: what it showed in the last scenes; None where it was not seen well."""
         self.sick: dict[str, int] = {}
+        self.lag: dict[str, dict[str, int]] = {}
+        """By cluster: the lag of consumers that this scene shows."""
         self.absent: dict[str, int] = {}
         """By cluster: how often in a row its source, whenever it could be read, did not list it."""
         self.labels: dict[str, dict[str, str]] = {}
@@ -159,6 +164,7 @@ class Book:
 
     def _count(self, name: str, scene: Scene) -> None:
         reading = scene.reading(name)
+        self.lag[name] = {} if reading is None else dict(reading.lag)
         self.shown.setdefault(name, deque(maxlen=SAMPLES_MAX)).append(reading if is_well(reading) else None)
         if is_sick(reading):
             self.sick[name] = self.sick.get(name, 0) + 1
@@ -181,7 +187,19 @@ class Book:
             return timedelta(0)
         if wave.quiet_at is None or not all(is_well(reading) for reading in readings):
             return wave.quiet
+        if self.behind(rollout, number, scene):
+            return wave.quiet
         return wave.quiet + min(max(scene.now - wave.quiet_at, timedelta(0)), 2 * scene.poll)
+
+    def behind(self, rollout: RolloutNote, number: int, scene: Scene) -> list[str]:
+        """Return the clusters at rest in the wave whose consumers are further behind than before it."""
+        group = scene.group(rollout.group)
+        notes = rollout.members(number).items() if group is not None else ()
+        return [
+            name
+            for name, note in notes
+            if group and note.state == "converged" and behind(group.health, note.lag, scene.reading(name))
+        ]
 
     def leave(self, scene: Scene) -> None:
         """Count on how long waves were quiet, after this scene's entries were taken."""
@@ -192,6 +210,7 @@ class Book:
                     members = rollout.members(number).items()
                     readings = [scene.reading(n) for n, note in members if note.state == "converged"]
                     well = rollout.rests(number) and all(is_well(reading) for reading in readings)
+                    well = well and not self.behind(rollout, number, scene)
                     wave.quiet_at = scene.now if well else None
 
     def take(self, entry: e.Entry, at: datetime) -> None:
@@ -273,6 +292,7 @@ class Book:
                 note.wave = None
             case e.ClusterStarted():
                 self._take_start(note, rollout, entry, at)
+                note.lag = self.lag.get(name, {}) if entry.target == rollout.target else note.lag
             case e.StartAccepted():
                 aim = note.aim or rollout.target
                 if isinstance(aim, KafkaVersion):

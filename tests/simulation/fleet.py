@@ -92,8 +92,10 @@ class Cluster:
     """Its brokers tell the level."""
     brokers_silent: bool = False
     """Whoever asks its brokers how they are gets no answer, though its source shows it as ever."""
-    brokers_sick: bool = False
-    """Something is wrong that only its brokers tell."""
+    brokers_tell: tuple[Finding, ...] = ()
+    """What only its brokers tell."""
+    lag: dict[str, int] = field(default_factory=dict)
+    """By consumer group: the records that it is behind."""
 
     @property
     def rolled(self) -> bool:
@@ -277,7 +279,9 @@ class Fleet:
                     cluster.name,
                     dict(cluster.labels),
                     cluster.read(full=self.always_full or cluster.name in full),
-                    Endpoints() if self.has_brokers(cluster.name) else None,
+                    Endpoints(expected=frozenset(range(len(cluster.brokers))))
+                    if self.has_brokers(cluster.name)
+                    else None,
                 )
                 for cluster in self.clusters.values()
                 if cluster.listed and cluster.name.startswith(f"{source}/")
@@ -316,14 +320,15 @@ class ModelBrokers:
 
     def examine(self, cluster: ObservedCluster, health: Health) -> Reading | Unknown:
         """Return what the cluster showed, and what its brokers say."""
-        del health
         truth, reading = self._fleet.clusters.get(cluster.name), cluster.reading
-        assert isinstance(reading, Reading), cluster
+        if isinstance(reading, Unknown):
+            return reading
         said: Reading | Unknown = reading
         if truth is None or truth.brokers_silent:
             said = Unknown("no broker answers when it is asked")
-        elif truth.brokers_sick:
-            said = replace(reading, findings=(*reading.findings, TOLD_BY_BROKERS))
+        else:
+            lag = {group: truth.lag.get(group, 0) for group in health.consumer_groups}
+            said = replace(reading, findings=(*reading.findings, *truth.brokers_tell), lag=lag)
         self._fleet.said[cluster.name] = said
         return said
 

@@ -33,10 +33,11 @@ from controller.versions import KafkaVersion
 from tests.simulation.book import Book, way_of
 from tests.simulation.fleet import Fleet, ModelBrokers, ModelSource
 from tests.simulation.gates import GateAnswer, ModelGates
+from tests.simulation.grades import as_worth, rules_for
 from tests.simulation.process import Incident, Process, ProcessDied, SharedLedger
 from tests.simulation.promises import Checkers, PromiseBroken
 from tests.simulation.repository import MemoryRepository
-from tests.simulation.scene import Scene, claims
+from tests.simulation.scene import Scene
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 POLL = timedelta(minutes=1)
@@ -279,15 +280,15 @@ class Play:
         return {each.name: self._with_its_brokers(each, declaration) for each in shown}
 
     def _with_its_brokers(self, cluster: ObservedCluster, declaration: Declaration) -> ObservedCluster:
-        """Return the cluster as its source and its brokers show it; without their word, nobody saw it in full."""
-        if cluster.endpoints is None:
-            return cluster
+        """Return the cluster as its source and its brokers show it to its group; unasked, nobody saw it in full."""
         reading = self.fleet.said.get(cluster.name, cluster.reading)
-        asking = [each for each in declaration.groups if claims(each, cluster.name, cluster.labels)]
-        if cluster.name not in self.fleet.said and isinstance(reading, Reading):
-            wanted = any(group.health.asks_brokers for group in asking)
+        if not isinstance(reading, Reading):
+            return replace(cluster, reading=reading)
+        rules = rules_for(cluster, declaration.groups)
+        if cluster.endpoints is not None and cluster.name not in self.fleet.said:
+            wanted = rules is not None and rules.asks_brokers
             reading = replace(reading, full=reading.full and not wanted)
-        return replace(cluster, reading=reading)
+        return replace(cluster, reading=as_worth(cluster, reading, rules))
 
     def _witness(self, start: Start) -> None:
         """See that a write was recorded first, and not given up since."""

@@ -180,6 +180,8 @@ def soak_first(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
             yield f"soaked {quiet} of {soak}"
         if any(note.state == "failed" for note in rollout.members(entry.wave).values()):
             yield "soaked with a failed cluster that is not quarantined"
+        for name in book.behind(rollout, entry.wave, scene):
+            yield f"soaked while consumers of {name} are further behind than before"
 
 
 def _soak(scene: Scene, group: ClusterGroup, rollout: RolloutNote, wave: int) -> timedelta:

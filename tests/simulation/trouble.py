@@ -5,9 +5,7 @@ from a hash of the seed, the cycle and the cluster instead.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
-from zlib import crc32
 
 from controller.history.records import StopKind
 from controller.model.plan import Start
@@ -15,6 +13,7 @@ from controller.model.requests import FLEET, Command
 from controller.versions import KafkaVersion
 from tests.builders import HOUR, MINUTE, release
 from tests.builders_core import releases_between
+from tests.simulation.brokers import BrokerTrouble
 from tests.simulation.fleet import Cluster, Operator, WriteFault
 from tests.simulation.people import People
 from tests.simulation.play import SOURCES, Play
@@ -36,10 +35,7 @@ class Trouble:
         self.seed = seed
         self._apart = Random(f"{seed} while a level is raised")
         """Drawn from only where that is so, so that all other plays stay as they were."""
-        self._beside = Random(f"{seed} of brokers")
-        """Drawn from for brokers alone, for the same reason."""
-        share = self._beside.choice((0, 0, 30, 100))
-        play.fleet.has_brokers = lambda name: crc32(f"{seed} {name}".encode()) % 100 < share
+        self.brokers = BrokerTrouble(play, written, seed)
         self.write_trouble = random.choice((0.0, 0.1, 0.4))
         play.fleet.write_fault = self._write_fault
         play.gates.seed, play.gates.weights = seed, random.choice(GATE_WEIGHTS)
@@ -87,7 +83,7 @@ class Trouble:
             actions = [action for _, action in self._weighted]
             self.random.choices(actions, weights)[0]()
         self._sicken_while_finalizing()
-        self._strike_brokers()
+        self.brokers.strike()
 
     def _sicken_while_finalizing(self) -> None:
         """Let a cluster fall ill whose level is being raised while its rollout to the release still runs."""
@@ -98,22 +94,6 @@ class Trouble:
             if self._apart.random() < 0.5:
                 cluster = self.play.fleet.clusters[name]
                 cluster.sick, cluster.operator = True, Operator.IDLE
-
-    def _strike_brokers(self) -> None:
-        """Let brokers fall silent or ill behind their source's back, be well again, or be asked no more or again."""
-        draw, clusters = self._beside.random(), self.play.fleet.clusters
-        if draw < 0.04:
-            clusters[self._beside.choice(sorted(clusters))].brokers_silent = True
-        elif draw < 0.08:
-            clusters[self._beside.choice(sorted(clusters))].brokers_sick = True
-        elif draw < 0.16:
-            for cluster in clusters.values():
-                cluster.brokers_silent = cluster.brokers_sick = False
-        elif draw < 0.18 and self.written.groups:
-            name = self._beside.choice(sorted(self.written.groups))
-            group = self.written.groups[name]
-            asks = not group.health.asks_brokers
-            self.written.change(name, replace(group, health=replace(group.health, asks_brokers=asks)))
 
     def _some(self) -> Cluster:
         """Return some cluster, mostly one that a running rollout has moved."""
@@ -326,6 +306,7 @@ class Trouble:
 
 def heal(cluster: Cluster) -> None:
     """Let a cluster be well, seen, and served by a working operator."""
-    cluster.sick = cluster.brokers_sick = cluster.brokers_silent = False
+    cluster.sick = cluster.brokers_silent = False
+    cluster.brokers_tell, cluster.lag = (), {}
     cluster.seen = cluster.level_told = True
     cluster.operator = Operator.WORKS

@@ -40,7 +40,7 @@ def soak(previous: PreviousWave | None, others_in_flight: int, now: datetime) ->
             f"wave {previous.name} is under way, {previous.done} of {counted(previous.of)} done",
         )
     left = previous.soak - previous.soaked
-    if left <= timedelta(0):
+    if left <= timedelta(0) and not previous.paused:
         return Hold(HoldReason.WAVE_UNDER_WAY, f"wave {previous.name} was quiet long enough, but has failed clusters")
     paused = f", paused while {previous.paused}" if previous.paused else ""
     return Hold(
