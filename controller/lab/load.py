@@ -190,8 +190,8 @@ class Load:
 def verify(reach: Reach | str, topic: str, acked_file: Path, progress: Progress = _say_nothing) -> LoadReport:
     """Read ``topic`` from its beginning and look for every record that ``acked_file`` names.
 
-    ``reach`` may be plain ``HOST:PORT``, several with commas. Raises LabError when the file is missing or is none, or
-    the topic cannot be read to its end.
+    A topic that is gone holds none, so that all of them are lost. ``reach`` may be plain ``HOST:PORT``, several with
+    commas. Raises LabError when the file is missing or is none, or the topic cannot be read to its end.
     """
     from kafka.errors import KafkaError
 
@@ -212,6 +212,9 @@ def _read_into(tally: Tally, reach: Reach, topic: str, progress: Progress) -> No
         from kafka import TopicPartition
 
         partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+        if not partitions:
+            progress(f"{topic} at {','.join(reach.bootstrap)}: there is no such topic")
+            return
         consumer.assign(partitions)
         ends = consumer.end_offsets(partitions)
         consumer.seek_to_beginning(*partitions)
