@@ -56,7 +56,7 @@ coverage: $(READY)  ## See that the tests of core, history and model reach every
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report --fail-under=100
 
-mutants: $(READY)  ## Break each safety promise on purpose and see a test fail.
+mutants: $(READY)  ## Break each safety promise on purpose, and see a test and a seed of the simulation notice.
 	$(RUN) -m tests.mutants
 
 clean:  ## Remove what the targets above made.
