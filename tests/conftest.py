@@ -1,10 +1,17 @@
-"""Real parts that tests of several folders share: one for each process of the run, started when first asked for."""
+"""What tests of several folders share: real parts, one for each process of the run, and no limit of time for examples.
+
+How long an example takes says more of the machine's other work than of the code; speed is measured by the bench.
+"""
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.real.kubernetes import ApiServer
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

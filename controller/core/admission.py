@@ -13,6 +13,7 @@ from functools import cache
 from controller.core.draft import Draft
 from controller.core.gates.limits import free_slots, limits
 from controller.core.gates.together import together
+from controller.core.progress import overdue
 from controller.core.questions import (
     busy_twins,
     cluster_answers,
@@ -147,7 +148,8 @@ def _turn(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, fleet: tupl
         waiting = [name for name, record in rollout.members(wave.number) if record.state is ClusterState.PENDING]
         if waiting:
             definition = definition_of(wave, rollout, group)
-            holds = (*shared, *holds_of((refill_answer(draft, group, rollout, definition),)))
+            late = overdue(draft, group, rollout)
+            holds = (*shared, *holds_of((refill_answer(draft, group, rollout, definition),)), *late)
             return Turn(group, rollout, definition, holds, _judge(draft, ask, waiting, len(waiting)))
     coming = next_wave(rollout, group, draft.terrain)
     if coming is None:

@@ -6,7 +6,7 @@ Whoever reads a cluster tells what it found and does not know of groups. Linear 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from controller.history.records import ClusterRecord
+from controller.history.records import ClusterRecord, ClusterState
 from controller.model.declaration import ClusterGroup
 from controller.model.health import NEEDS_A_SECOND_BROKER, Health
 from controller.model.membership import Membership
@@ -43,11 +43,21 @@ def graded(
 
 
 def fallen_behind(reading: Reading, record: ClusterRecord, health: Health) -> str:
-    """Say which of the listed consumer groups is further behind than before the cluster was started; else empty."""
+    """Say which of the listed consumer groups is further behind than before the cluster was started; else empty.
+
+    Lag that was read then and cannot be read now is no proof that a group caught up; unasked brokers tell none anyway.
+    Of a quarantined cluster nobody is: its wave soaks without it.
+    """
+    if record.state is ClusterState.QUARANTINED:
+        return ""
     for name in health.consumer_groups:
         before, now = record.lag.get(name), reading.lag.get(name)
-        if before is not None and now is not None and now > max(before, health.lag_above):
-            return f"consumer group {name} is {now:,} records behind, {before:,} before the upgrade"
+        if now is None:
+            if before is not None and reading.by_brokers:
+                return f"the lag of consumer group {name} cannot be read now"
+        elif now > max(before or 0, health.lag_above):
+            told = f", {before:,} before" if before is not None else "; it was not read before"
+            return f"consumer group {name} is {now:,} records behind{told} the upgrade"
     return ""
 
 

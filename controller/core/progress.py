@@ -4,6 +4,7 @@ Only observations move a cluster. What could not be seen stays where it was, kee
 healthy samples anew.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,9 +21,11 @@ from controller.history.entries import (
     StartWithdrawn,
 )
 from controller.history.records import ClusterRecord, ClusterState, RolloutRecord
+from controller.model.declaration import ClusterGroup
 from controller.model.durations import format_duration
 from controller.model.memory import Samples
 from controller.model.observation import Reading
+from controller.model.verdict import Hold, HoldReason
 from controller.versions import Target
 
 _ORPHAN_SAMPLES = 3
@@ -44,7 +47,7 @@ def observe_progress(draft: Draft) -> None:
 
 def _late_write(draft: Draft, rollout: RolloutRecord, name: str, record: ClusterRecord) -> Entry | None:
     """See whether a write that was given up as untaken was taken after all."""
-    if record.started_at is None or not rollout.is_running:
+    if record.started_at is None or record.refusal or not rollout.is_running:
         return None
     reading, target = draft.reading(name), rollout.target
     if isinstance(reading, Reading) and asks_for(reading, target) and not runs(reading, target):
@@ -114,6 +117,18 @@ def _judge_deadline(draft: Draft, rollout: RolloutRecord, name: str, reading: Re
         return None
     cause = f"not healthy on {aim} after {format_duration(deadline)}: {describe(reading)}"
     return ClusterFailed(rollout.id, rollout.group, name, cause)
+
+
+def overdue(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> Iterator[Hold]:
+    """Yield which started clusters are past their deadline and cannot be seen, or not in full: each holds its wave."""
+    for name, record in rollout.clusters.items():
+        reading = draft.reading(name)
+        if record.state is not ClusterState.STARTED or (isinstance(reading, Reading) and reading.full):
+            continue
+        assert record.started_at is not None, (name, record)
+        if draft.now >= record.started_at + group.strategy.deadline:
+            detail = "it is past its deadline and cannot be seen; it fails or converges once it is seen"
+            yield Hold(HoldReason.UNKNOWN_PAST_DEADLINE, detail, cluster=name)
 
 
 def _judge_converged(draft: Draft, rollout: RolloutRecord, name: str, reading: Reading) -> Entry | None:

@@ -92,8 +92,8 @@ def _target_answers(draft: Draft, group: ClusterGroup, target: Target) -> Iterat
         for stop in draft.recall.stops.values()
         if stop.scope != group.name and stop.kind is StopKind.HALT and stop.acknowledged_at is None
     ]
-    yield Answer("release suspect", suspect(target, others, group.accept_risks))
     for each in dict.fromkeys((target, group.target)):
+        yield Answer("release suspect", suspect(each, others, group.accept_risks))
         if isinstance(each, KafkaVersion):
             yield Answer("release", release(each, draft.catalog, group.accept_risks))
 
@@ -206,7 +206,7 @@ def return_answers(draft: Draft, group: ClusterGroup, rollout: RolloutRecord, na
     answers = [Answer("observation", observation(reading)), _held(draft, group, name)]
     if isinstance(reading, Reading) and isinstance(record.release_from, KafkaVersion):
         answers.append(Answer("identity", identity_of(draft, group, name, reading)))
-        answers.extend(_quiet(draft, name, reading, failed=record.state is ClusterState.FAILED))
+        answers.extend(_quiet(draft, name, reading, failed=record.has_failed))
         answers.append(Answer("taken", taken_here(reading, rollout.target)))
         answers.extend(way_back(draft, name, reading, record.release_from))
     answers.append(Answer("refusal", _refusal(draft, rollout, name)))

@@ -5,6 +5,7 @@ has converged or failed, whatever is declared meanwhile.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from controller.core.barred import is_barred
 from controller.core.draft import Draft
@@ -33,7 +34,7 @@ from controller.history.entries import (
     Stopped,
     TargetDeclared,
 )
-from controller.history.records import ClusterRecord, ClusterState, Outcome, RolloutKind, RolloutRecord, StopKind, Way
+from controller.history.records import ClusterState, Outcome, RolloutKind, RolloutRecord, StopKind, Way
 from controller.model.declaration import ClusterGroup
 from controller.model.memory import Samples
 from controller.model.names import source_of
@@ -81,13 +82,13 @@ def _declare(draft: Draft, group: ClusterGroup) -> None:
 
 def _follow(draft: Draft, group: ClusterGroup, *, finalizing: bool) -> None:
     running = draft.running(group.name, finalizing=finalizing)
+    if not finalizing:
+        _note_changes_by_others(draft, group)
     if running is not None:
         _drop_gone(draft, running)
         _leave(draft, running, group)
         _join(draft, running, group)
         return
-    if not finalizing:
-        _note_changes_by_others(draft, group)
     step = step_to_level(draft, group) if finalizing else step_to_release(draft, group)
     if step is not None:
         _give_way(draft, group, step)
@@ -162,7 +163,7 @@ def _plan(draft: Draft, group: ClusterGroup, step: Step) -> None:
         first = len(failed)
         members = (*failed, *(name for name in members if name not in set(failed)))
     live = draft.drifts[group.name].of
-    waves = split(members, waves_of(step.way, first, group), live, draft.terrain)
+    waves = split(members, waves_of(step.way, first, group), live, draft.terrain, first)
     draft.add(
         RolloutPlanned(
             rollout=draft.recall.next_rollout,
@@ -183,33 +184,27 @@ def _plan(draft: Draft, group: ClusterGroup, step: Step) -> None:
 def _note_changes_by_others(draft: Draft, group: ClusterGroup) -> None:
     """Hold clusters that this ledger took higher than they run now, until a person has looked."""
     for name in draft.drifts[group.name].below:
-        reading = draft.reading(name)
+        reading = draft.reading(name) if name in draft.recall.arrived else None
         if isinstance(reading, Reading) and reading.settled:
             _note_change(draft, group, name, reading)
 
 
 def _note_change(draft: Draft, group: ClusterGroup, name: str, reading: Reading) -> None:
-    for rollout in tuple(draft.recall.rollouts.values()):
-        record = rollout.clusters.get(name)
-        if record is None or record.state not in _REACHED or not isinstance(rollout.target, KafkaVersion):
-            continue
-        was_there = reading.release < rollout.target and was_taken_to(draft, name, rollout.target)
-        if was_there and not _looked_at(draft, name, record):
-            who = reading.changed_by or "somebody"
-            detail = f"it reached {rollout.target} and now runs {reading.release}: {who} changed it"
-            number = draft.next_number(group.name)
-            kind = StopKind.CHANGED_BY_OTHERS
-            draft.add(Stopped(group.name, number, kind, detail, "observed", cluster=name, rollout=rollout.id))
+    reached, rollout, at = draft.recall.arrived.get(name, (None, 0, draft.now))
+    if reached is None or reading.release >= reached or not was_taken_to(draft, name, reached):
+        return
+    if not _looked_at(draft, name, at):
+        who = reading.changed_by or "somebody"
+        detail = f"it reached {reached} and now runs {reading.release}: {who} changed it"
+        number = draft.next_number(group.name)
+        kind = StopKind.CHANGED_BY_OTHERS
+        draft.add(Stopped(group.name, number, kind, detail, "observed", cluster=name, rollout=rollout))
 
 
-def _looked_at(draft: Draft, name: str, record: ClusterRecord) -> bool:
-    """Tell whether a stop was already made of this cluster's change since it converged."""
-    return any(
-        stop.cluster == name
-        and stop.kind is StopKind.CHANGED_BY_OTHERS
-        and (record.converged_at is None or stop.at >= record.converged_at)
-        for stop in draft.recall.stops.values()
-    )
+def _looked_at(draft: Draft, name: str, since: datetime) -> bool:
+    """Tell whether a stop was already made of this cluster's change ``since`` it converged."""
+    stops = (stop for stop in draft.recall.stops.values() if stop.kind is StopKind.CHANGED_BY_OTHERS)
+    return any(stop.cluster == name and stop.at >= since for stop in stops)
 
 
 def _drop_gone(draft: Draft, rollout: RolloutRecord) -> None:

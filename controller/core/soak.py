@@ -75,6 +75,7 @@ def _credit(draft: Draft, rollout: RolloutRecord, wave: WaveRecord) -> None:
     credited_at = draft.now if before is None else before.credited_at
     group = draft.groups[rollout.group]
     full = soaked >= soak_of(draft, group, rollout, wave) and not _has_failed(rollout, wave) and not behind
+    full = full and sight is not _Sight.SICK
     restarted = soaked < wave.soaked
     if soaked != wave.soaked and (full or restarted or draft.now - credited_at >= CREDIT_EVERY):
         draft.add(SoakCredited(rollout.id, wave.number, soaked))

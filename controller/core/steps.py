@@ -204,9 +204,9 @@ def expected_duration(draft: Draft, group: ClusterGroup, rollout: RolloutRecord,
 
 
 def has_failed(draft: Draft, group: str, name: str) -> bool:
-    """Tell whether the cluster failed in any rollout of the group that is remembered, and is not through since."""
-    states = (ClusterState.FAILED, ClusterState.QUARANTINED)
-    return any(
-        name in rollout.clusters and rollout.clusters[name].state in states
-        for rollout in draft.recall.rollouts_of(group)
-    )
+    """Tell whether the cluster failed in the last rollout of the group that did anything to it."""
+    records = (each.clusters[name] for each in draft.recall.rollouts_of(group) if name in each.clusters)
+    last = None
+    for record in records:
+        last = last if record.state is ClusterState.PENDING else record
+    return last is not None and last.has_failed

@@ -5,7 +5,14 @@ are numbered under their group, and the number is what a person acknowledges, in
 """
 
 from controller.core.draft import Draft
-from controller.history.entries import ClusterQuarantined, ClusterReleased, RequestTaken, StopAcknowledged, Stopped
+from controller.history.entries import (
+    ClusterQuarantined,
+    ClusterReleased,
+    RequestTaken,
+    SlotFreed,
+    StopAcknowledged,
+    Stopped,
+)
 from controller.history.records import ClusterState, RolloutRecord, Stop, StopKind
 from controller.model.declaration import ClusterGroup, Size
 from controller.model.durations import counted
@@ -64,21 +71,45 @@ def take_acknowledgements(draft: Draft) -> None:
 
 def _acknowledge(draft: Draft, stop: Stop, by: str) -> None:
     draft.add(StopAcknowledged(stop.scope, stop.number, by, stop.rollout))
-    if stop.kind is not StopKind.QUARANTINE or stop.cluster is None:
-        return
+    if stop.kind is StopKind.HALT:
+        _take_apart(draft, stop.scope)
+    elif stop.kind is StopKind.QUARANTINE and stop.cluster is not None:
+        _let_go(draft, stop.cluster)
+
+
+def _let_go(draft: Draft, cluster: str) -> None:
+    """Give a quarantined cluster another try, or where its rollout is over its slot to others."""
     for rollout in draft.recall.rollouts.copy().values():
-        record = rollout.clusters.get(stop.cluster)
-        if record is not None and rollout.is_running and record.state is ClusterState.QUARANTINED:
-            draft.add(ClusterReleased(rollout.id, stop.cluster))
+        record = rollout.clusters.get(cluster)
+        if record is None or record.state is not ClusterState.QUARANTINED:
+            continue
+        if rollout.is_running:
+            draft.add(ClusterReleased(rollout.id, cluster))
+        elif record.holds_slot:
+            draft.add(SlotFreed(rollout.id, cluster))
+
+
+def _take_apart(draft: Draft, group: str) -> None:
+    """Quarantine what failed before the group was halted, before a newer target can make anybody forget it."""
+    if _is_halted_by_failures(draft, group):
+        return
+    for rollout in tuple(draft.recall.rollouts_of(group)):
+        for name, record in rollout.clusters.items():
+            if record.has_failed and record.state is ClusterState.FAILED:
+                quarantine(draft, rollout, name)
+            elif record.state is ClusterState.FAILED:
+                draft.add(ClusterReleased(rollout.id, name))
+
+
+def _is_halted_by_failures(draft: Draft, group: str) -> bool:
+    return any(stop.suspect for stop in draft.open_stops(group, StopKind.HALT))
 
 
 def judge_failures(draft: Draft) -> None:
     """Quarantine failed clusters within budget; halt the group past it, or for any failure of the first wave."""
     for rollout in draft.followed():
         failing = [name for name, record in rollout.clusters.items() if record.state is ClusterState.FAILED]
-        if (failing or _is_spent(draft, rollout)) and not any(
-            stop.suspect for stop in draft.open_stops(rollout.group, StopKind.HALT)
-        ):
+        if (failing or _is_spent(draft, rollout)) and not _is_halted_by_failures(draft, rollout.group):
             _judge(draft, rollout, failing)
 
 

@@ -12,6 +12,7 @@ from controller.core.explain import Judgement, Subject, sentence_of
 from controller.core.gates.health import health
 from controller.core.gates.stopped import stopped
 from controller.core.hops import is_older
+from controller.core.progress import overdue
 from controller.core.questions import (
     cluster_answers,
     fleet_answers,
@@ -192,7 +193,8 @@ def _holds(draft: Draft, subject: Subject, admission: Admission) -> Iterator[Hol
         rolled = set(subject.drift.below) - set(draft.drifts[subject.group.name].below)
         yield from _outside(draft, subject.group, sorted(rolled - members.keys()))
     if subject.rollout is not None:
-        yield from _past_deadline(draft, subject.group, subject.rollout)
+        told = () if turn is None else turn.holds
+        yield from (hold for hold in overdue(draft, subject.group, subject.rollout) if hold not in told)
 
 
 def _holds_of_clusters(draft: Draft, subject: Subject, asked: set[str | None]) -> Iterator[Hold]:
@@ -244,16 +246,6 @@ def _unhealthy(draft: Draft, drift: Drift, asked: set[str | None]) -> Iterator[H
         verdict = health(reading)
         if name not in asked and name not in drift.below and reading.settled and isinstance(verdict, Hold):
             yield verdict.of(name)
-
-
-def _past_deadline(draft: Draft, group: ClusterGroup, rollout: RolloutRecord) -> Iterator[Hold]:
-    for name, record in rollout.clusters.items():
-        if record.state is not ClusterState.STARTED or isinstance(draft.reading(name), Reading):
-            continue
-        assert record.started_at is not None, (name, record)
-        if draft.now >= record.started_at + group.strategy.deadline:
-            detail = "it is past its deadline and cannot be seen; it fails or converges once it is seen"
-            yield Hold(HoldReason.UNKNOWN_PAST_DEADLINE, detail, cluster=name)
 
 
 def _warnings(draft: Draft, subject: Subject) -> Iterator[str]:

@@ -87,17 +87,22 @@ def waves_of(way: Way, first: int, group: ClusterGroup) -> tuple[Wave, ...]:
     if way is not Way.DOWN:
         return group.strategy.waves
     last = group.strategy.waves[-1]
-    rest = replace(last, name=REMAINING, soak=timedelta(0), approval_required=False)
+    rest = replace(last, name=REMAINING, soak=timedelta(0), approval_required=False, select={})
     return (replace(rest, name=FAILED_FIRST, size=Size(count=first)), rest) if first else (rest,)
 
 
 def split(
-    names: Sequence[str], waves: Sequence[Wave], live: int, terrain: Terrain
+    names: Sequence[str], waves: Sequence[Wave], live: int, terrain: Terrain, first: int = 0
 ) -> tuple[tuple[Wave, tuple[str, ...]], ...]:
-    """Deal ``names`` out to ``waves`` as they would go if nothing stood in their way; waves of nobody are left out."""
-    dealt, left = [], tuple(names)
+    """Deal ``names`` out to ``waves`` as they would go if nothing stood in their way; waves of nobody are left out.
+
+    The first wave takes the ``first`` of them as they stand, if any: those that failed, on the way down.
+    """
+    dealt: list[tuple[Wave, tuple[str, ...]]] = []
+    left = tuple(names)
     for wave in waves:
-        chosen = terrain.spread(terrain.selected(left, wave.select))[: size_of(wave, live, len(left))]
+        spread = left[:first] if first and not dealt else terrain.spread(terrain.selected(left, wave.select))
+        chosen = spread[: size_of(wave, live, len(left))]
         if chosen:
             dealt.append((wave, chosen))
             taken = set(chosen)
@@ -141,7 +146,8 @@ def _pool(
 ) -> Pool:
     """Return what a declared wave may take: where only the tail waits, as much of it as the wave is large."""
     names, spare = (pending, tail) if pending else (tail, ())
-    chosen = terrain.spread(terrain.selected(names, wave.select))
+    failed = names[: rollout.first] if rollout.way is Way.DOWN and wave.name == FAILED_FIRST else ()
+    chosen = failed or terrain.spread(terrain.selected(names, wave.select))
     if len(chosen) < len(names):
         others = set(chosen)
         spare = (*terrain.spread(tuple(name for name in names if name not in others)), *spare)
@@ -173,7 +179,7 @@ def waves_to_come(
         pending, tail = tail, ()
     declared = waves_of(rollout.way, rollout.first, group)
     index = sum(not wave.tail for wave in rollout.waves)
-    dealt = split(pending, declared[index:], rollout.live, terrain)
+    dealt = split(pending, declared[index:], rollout.live, terrain, 0 if rollout.waves else rollout.first)
     placed = {name for _, names in dealt for name in names}
     coming = [(wave.name, wave, names) for wave, names in dealt]
     rest = tuple(name for name in (*pending, *tail) if name not in placed)

@@ -51,6 +51,7 @@ class Recall:
         self.passed = dict(history.passed)
         self.reached = dict(history.reached)
         self.taken = dict(history.taken)
+        self.arrived = dict(history.arrived)
         self.ids = dict(history.ids)
         self.highest_number = dict(history.highest_number)
         self.head = history.head
@@ -73,6 +74,7 @@ class Recall:
             passed=dict(self.passed),
             reached=dict(self.reached),
             taken=dict(self.taken),
+            arrived=dict(self.arrived),
             ids=dict(self.ids),
             head=self.head,
             in_force=self.in_force,
@@ -129,8 +131,7 @@ def _revision_seen(recall: Recall, entry: e.RevisionSeen, _: datetime) -> None:
 
 
 def _target_declared(recall: Recall, entry: e.TargetDeclared, _: datetime) -> None:
-    reached = recall.reached.get(entry.group)
-    if reached is not None and reached[0] != entry.target:
+    if entry.group in recall.reached and recall.reached[entry.group][0] != entry.target:
         del recall.reached[entry.group]
     recall.declared[entry.group] = DeclaredTarget(entry.target, entry.metadata_version, entry.revision)
 
@@ -147,9 +148,7 @@ def _rollout_planned(recall: Recall, entry: e.RolloutPlanned, at: datetime) -> N
         revision=entry.revision,
         planned_at=at,
         live=entry.live,
-        group_target=entry.target
-        if entry.group_target is None and isinstance(entry.target, KafkaVersion)
-        else entry.group_target,
+        group_target=entry.group_target or (entry.target if isinstance(entry.target, KafkaVersion) else None),
         way=entry.way,
         first=entry.first,
         clusters={name: ClusterRecord() for name in entry.clusters},
@@ -207,6 +206,7 @@ def _cluster_replaced(recall: Recall, entry: e.ClusterReplaced, _: datetime) -> 
     for rollout in [number for number, each in recall.rollouts.items() if entry.cluster in each.clusters]:
         del recall.clusters(rollout)[entry.cluster]
     recall.taken.pop(entry.cluster, None)
+    recall.arrived.pop(entry.cluster, None)
     recall.ids.pop(entry.cluster, None)
 
 
@@ -256,13 +256,18 @@ def _moved(recall: Recall, entry: Any, at: datetime) -> None:  # noqa: ANN401 - 
     record = clusters[entry.cluster]
     state = after(record.state, entry, entry.cluster)
     clusters[entry.cluster] = replace(record, state=state, **_CHANGES[type(entry)](record, entry, at))
-    _note(recall, clusters[entry.cluster], entry)
+    _note(recall, clusters[entry.cluster], entry, at)
 
 
-def _note(recall: Recall, record: ClusterRecord, entry: Any) -> None:  # noqa: ANN401 - as above
+def _note(recall: Recall, record: ClusterRecord, entry: Any, at: datetime) -> None:  # noqa: ANN401 - as above
     """Remember beside the cluster's record what its entry says of its rollout and of the live fleet."""
     if isinstance(entry, e.ClusterFailed):
         recall.change(entry.rollout, failed=recall.rollouts[entry.rollout].failed | {entry.cluster})
+        recall.arrived.pop(entry.cluster, None)
+    elif isinstance(entry, e.ClusterConverged):
+        target = recall.rollouts[entry.rollout].target
+        if isinstance(target, KafkaVersion):
+            recall.arrived[entry.cluster] = (target, entry.rollout, at)
     elif isinstance(entry, e.ClusterStarted) and entry.kafka_id is not None:
         recall.ids[entry.cluster] = entry.kafka_id
     elif isinstance(entry, e.StartAccepted):
@@ -286,6 +291,12 @@ def _started(record: ClusterRecord, entry: e.ClusterStarted, at: datetime) -> Ma
     return {**changes, "sent_back": True, "converged_at": None}
 
 
+def _accepted(record: ClusterRecord, _: e.StartAccepted, at: datetime) -> Mapping[str, Any]:
+    """A write that was given up as untaken, and was taken after all, has its whole time from now on."""
+    taken = {"accepted": True, "holds_slot": True}
+    return {**taken, "started_at": at} if record.state is ClusterState.PENDING else taken
+
+
 _AFRESH = {
     "tail": True,
     "wave": None,
@@ -302,7 +313,7 @@ _AFRESH = {
 _CHANGES: Mapping[type, Callable[..., Mapping[str, Any]]] = {
     e.ClusterSetAside: lambda *_: {"tail": True, "wave": None},
     e.ClusterStarted: _started,
-    e.StartAccepted: lambda *_: {"accepted": True, "holds_slot": True},
+    e.StartAccepted: _accepted,
     e.StartWithdrawn: lambda record, entry, _: {
         "accepted": False,
         "holds_slot": record.state is ClusterState.DOWNGRADING,

@@ -89,6 +89,11 @@ class ClusterRecord:
         """True from a start, up or back down, until the cluster arrives or fails."""
         return self.state in (ClusterState.STARTED, ClusterState.DOWNGRADING)
 
+    @property
+    def has_failed(self) -> bool:
+        """True where it failed itself; one that had converged and whose way back was refused only waits."""
+        return self.state in (ClusterState.FAILED, ClusterState.QUARANTINED) and bool(self.cause)
+
 
 @dataclass(frozen=True, slots=True)
 class WaveRecord:
@@ -227,6 +232,8 @@ class History:
     """By group: since when the whole of it was observed healthy on a release, its waves soaked."""
     taken: Mapping[str, tuple[KafkaVersion, str]] = field(default_factory=dict)
     """By cluster: the release for which this ledger started it last, and that the live fleet took; and for whom."""
+    arrived: Mapping[str, tuple[KafkaVersion, int, datetime]] = field(default_factory=dict)
+    """By cluster: the release that it converged on last and did not fail on since, in which rollout, and when."""
     head: str = ""
     """The newest revision seen, valid or not; empty before the first."""
     in_force: str = ""

@@ -26,6 +26,7 @@ TRANSITIONS: Mapping[tuple[S, type], S] = {
     (S.FAILED, e.SlotFreed): S.FAILED,
     (S.FAILED, e.ClusterQuarantined): S.QUARANTINED,
     (S.FAILED, e.ClusterStarted): S.DOWNGRADING,
+    (S.FAILED, e.ClusterReleased): S.PENDING,  # it had converged, and its way back was called off with the halt
     (S.DOWNGRADING, e.StartAccepted): S.DOWNGRADING,
     (S.DOWNGRADING, e.SlotFreed): S.DOWNGRADING,
     (S.DOWNGRADING, e.StartWithdrawn): S.FAILED,

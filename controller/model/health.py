@@ -29,8 +29,11 @@ CHECKS: Mapping[str, Severity] = {
 }
 """By check: what it does where a group says nothing else."""
 
-NEEDS_A_SECOND_BROKER = frozenset({"at_min_isr", "no_headroom", "rf1_topics", "quorum_lagging", "quorum_size"})
-"""On a cluster of one broker these can never be met, and warn whatever a group says."""
+NEEDS_A_SECOND_BROKER = frozenset({"at_min_isr", "no_headroom", "rf1_topics"})
+"""On a cluster of one broker these can never be met, and warn whatever a group says.
+
+Not those of the quorum: its voters may be controllers of their own, as many as are wanted.
+"""
 
 
 @dataclass(frozen=True, slots=True)

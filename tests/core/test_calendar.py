@@ -62,7 +62,7 @@ def windows_near_changes(draw: st.DrawFn) -> tuple[Window, datetime]:
     return window, change + offset * MINUTE + draw(st.sampled_from((timedelta(0), 59 * timedelta(seconds=1))))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(windows_near_changes())
 def test_a_window_is_open_whenever_the_wall_clock_says_so(case: tuple[Window, datetime]) -> None:
     """
@@ -73,7 +73,7 @@ def test_a_window_is_open_whenever_the_wall_clock_says_so(case: tuple[Window, da
     assert reads(window, now) == is_open((window,), now)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(windows_near_changes())
 @example((a_window("02:15", "03:30", "Europe/Berlin"), datetime(2026, 3, 28, 12, tzinfo=UTC)))
 @example((a_window("02:15", "02:45", "Europe/Berlin", days=[6]), datetime(2026, 3, 28, 12, tzinfo=UTC)))

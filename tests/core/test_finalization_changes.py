@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from controller.history import entries as e
-from controller.history.records import Outcome
+from controller.history.records import Outcome, StopKind
 from controller.model.declaration import ClusterGroup, Finalize, Selector
 from controller.model.observation import Reading
 from controller.model.outbox import StatusState
@@ -88,6 +88,22 @@ def test_a_level_that_hurt_one_group_is_not_given_to_another() -> None:
     assert not started(play.cycle())
     assert HoldReason.RELEASE_SUSPECT in play.reasons("tail/metadata")
     assert StatusState.FAILURE == play.view("prod/metadata").state
+
+
+def test_the_level_of_a_release_that_hurt_another_group_is_not_finalized() -> None:
+    """
+    Safety: it would shut the way back from that very release, for good.
+    """
+    other = a_group("other", strategy=a_strategy(waves=(a_wave("all", "rest", HOUR),)))
+    play = due(finalizing(), other).live("o-1", group="other")
+    play.show("o-1", a_reading(wanted=release(NEW), settled=False, refused="no"))
+    play.record(e.Stopped("other", 1, StopKind.HALT, "it failed", "failure budget", suspect=release(NEW)))
+
+    plan = play.cycle()
+
+    assert [] == [name for name in started(plan) if name.startswith("p-")]
+    assert HoldReason.RELEASE_SUSPECT in play.reasons("prod/metadata")
+    assert "4.3.1 is suspect since other halted" in play.hold(HoldReason.RELEASE_SUSPECT, "prod/metadata").detail
 
 
 def test_a_release_that_serves_no_such_level_is_held() -> None:

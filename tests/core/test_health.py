@@ -127,6 +127,20 @@ def test_a_cluster_of_one_broker_is_not_held_for_want_of_a_second(check: str) ->
         assert {check: Severity.BLOCK} == worth(strict, a_finding(CHECKS[check], check), cluster=cluster)
 
 
+def test_a_single_broker_is_held_for_its_voters_all_the_same() -> None:
+    """
+    Safety: three controllers may stand behind one broker, and too few of them caught up are as bad there.
+    """
+    alone = replace(a_cluster(NAME), endpoints=Endpoints(expected=frozenset({1})))
+    lagging, size = (a_finding(CHECKS[check], check) for check in ("quorum_lagging", "quorum_size"))
+
+    assert {"quorum_lagging": Severity.WAIT, "quorum_size": Severity.WARN} == worth(
+        Health(), lagging, size, cluster=alone
+    )
+    strict = Health(severities={"quorum_size": Severity.BLOCK})
+    assert {"quorum_size": Severity.BLOCK} == worth(strict, size, cluster=alone)
+
+
 @pytest.mark.parametrize(
     ("before", "now", "expected"),
     [
@@ -135,8 +149,14 @@ def test_a_cluster_of_one_broker_is_not_held_for_want_of_a_second(check: str) ->
         ({"billing": 0}, {"billing": 10_001}, "consumer group billing is 10,001 records behind, 0 before the upgrade"),
         ({"billing": 20_000}, {"billing": 20_000}, ""),
         ({"billing": 20_000}, {"billing": 20_001}, "consumer group billing is 20,001 records behind, 20,000 before"),
-        ({}, {"billing": 20_001}, ""),
-        ({"billing": 0}, {}, ""),
+        ({}, {"billing": 10_000}, ""),
+        (
+            {},
+            {"billing": 10_001},
+            "consumer group billing is 10,001 records behind; it was not read before the upgrade",
+        ),
+        ({"billing": 0}, {}, "the lag of consumer group billing cannot be read now"),
+        ({"billing": 0}, {"other": 0}, "the lag of consumer group billing cannot be read now"),
         ({"other": 0}, {"other": 20_001}, ""),
     ],
 )
@@ -144,13 +164,53 @@ def test_a_listed_consumer_that_grew_beyond_both_bounds_fell_behind(
     before: dict[str, int], now: dict[str, int], expected: str
 ) -> None:
     """
-    More than before its cluster's upgrade, and more than anybody cares about; what was not read proves nothing.
+    More than before its cluster's upgrade, and more than anybody cares about; what was read once has to be read again.
     """
     health = Health(consumer_groups=("billing",))
-    behind = fallen_behind(a_reading(lag=now), ClusterRecord(lag=before), health)
+    behind = fallen_behind(a_reading(lag=now, by_brokers=True), ClusterRecord(lag=before), health)
 
     assert expected in behind
     assert bool(expected) == bool(behind)
+
+
+def test_the_lag_of_a_cluster_whose_brokers_were_not_asked_holds_nobody() -> None:
+    """
+    Where they are not to be asked any more, or there are none, no cycle will ever read it.
+    """
+    health = Health(consumer_groups=("billing",))
+
+    assert "" == fallen_behind(a_reading(full=True), ClusterRecord(lag={"billing": 5}), health)
+    assert "" == fallen_behind(a_reading(full=False), ClusterRecord(lag={"billing": 5}), health)
+
+
+def test_the_consumers_of_a_quarantined_cluster_hold_nobody() -> None:
+    """
+    Its wave soaks without it, and what is broken there may stay unreadable for long.
+    """
+    record = ClusterRecord(ClusterState.QUARANTINED, lag={"billing": 5})
+    health = Health(consumer_groups=("billing",))
+
+    for lag in ({}, {"billing": 50_000}):
+        assert "" == fallen_behind(a_reading(lag=lag, by_brokers=True), record, health)
+
+
+def test_a_soak_waits_while_the_lag_of_its_consumers_cannot_be_read() -> None:
+    """
+    Safety: consumers that are far behind do not count as caught up because their coordinator is away for a moment.
+    """
+    strategy = a_strategy(waves=(a_wave("canary", "1", 3 * MINUTE), a_wave("rest", "rest", MINUTE)))
+    group = a_group(strategy=strategy, health=Health(consumer_groups=("billing",)))
+    play = Play(group).live("p-1", "p-2", reading=a_reading(lag={"billing": 7}, by_brokers=True))
+    (started,) = play.cycle().starts
+    name = started.cluster.rpartition("/")[2]
+
+    play.show(name, a_reading(NEW, by_brokers=True))
+    assert [] == only(WaveSoaked, play.cycles(10))
+    paused = f"paused while on {name} the lag of consumer group billing cannot be read now"
+    assert play.hold(HoldReason.SOAKING).detail.endswith(paused)
+
+    play.show(name, a_reading(NEW, lag={"billing": 7}, by_brokers=True))
+    assert [1] == [entry.wave for entry in only(WaveSoaked, play.cycles(4))]
 
 
 def test_consumers_that_fell_behind_hold_the_soak_and_fail_nobody() -> None:

@@ -12,7 +12,7 @@ from controller.model.observation import Reading, Severity, Unknown
 from controller.model.verdict import HoldReason
 from tests.builders import HOUR, MINUTE, MOMENT, NEW, NOON, a_finding, a_reading, release
 from tests.builders_core import a_declaration, a_group, a_strategy, a_wave
-from tests.core.plays import Play, half_rolled, only, started
+from tests.core.plays import Play, half_rolled, only, second_wave, started
 
 DEADLINE = 3 * HOUR
 
@@ -122,7 +122,7 @@ def test_what_cannot_be_seen_neither_fails_nor_converges(reading: Reading | Unkn
 
     assert ClusterState.STARTED == state(play)
     assert play.record_of("p-2").holds_slot
-    assert isinstance(reading, Unknown) == (HoldReason.UNKNOWN_PAST_DEADLINE in play.reasons())
+    assert HoldReason.UNKNOWN_PAST_DEADLINE in play.reasons()
 
 
 def test_an_operator_that_refuses_what_it_took_fails_its_cluster_at_once() -> None:
@@ -350,3 +350,24 @@ def test_a_description_names_what_is_not_as_it_should_be() -> None:
         == describe(reading)
     )
     assert "runs 4.1.2; still changing" == describe(a_reading(settled=False))
+
+
+@pytest.mark.parametrize(
+    "unseen", [Unknown("timeout"), replace(half_rolled(), full=False)], ids=["unknown", "not in full"]
+)
+def test_who_is_past_its_deadline_and_not_seen_holds_its_wave(unseen: Reading | Unknown) -> None:
+    """
+    Safety: nobody else of the wave starts until it is seen again, which tells whether it failed.
+    """
+    play = second_wave(most=2)
+    first, second = started(play.plan or play.cycle())
+    play.take(play.plan or play.cycle()).show(first, unseen).reach(second).pass_time(3 * HOUR)
+
+    plans = [play.cycle() for _ in range(3)]
+
+    assert [] == [name for plan in plans for name in started(plan)]
+    assert f"sim/{first}" == play.hold(HoldReason.UNKNOWN_PAST_DEADLINE).cluster
+    assert 1 == play.reasons().count(HoldReason.UNKNOWN_PAST_DEADLINE)
+
+    play.reach(first)
+    assert [name for _ in range(4) for name in started(play.cycle())]

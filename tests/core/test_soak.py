@@ -169,6 +169,21 @@ def test_a_soak_is_full_to_the_microsecond() -> None:
     assert ClusterState.SOAKED == play.record_of("p-1").state
 
 
+def test_a_wave_that_need_not_soak_has_not_soaked_while_it_is_ill() -> None:
+    """
+    Safety: without any soak the wave is still seen to be well once.
+    """
+    strategy = a_strategy(waves=(a_wave("all", "rest", timedelta(0)),))
+    play = Play(a_group(strategy=strategy, samples=2)).live("p-1", "p-2")
+    play.cycle()
+    play.reach("p-1").cycles(2)
+    play.reach("p-2").cycles(1)
+    ill = play.show("p-1", a_reading(NEW, findings=(a_finding(),))).cycle()
+
+    assert ClusterState.CONVERGED is play.record_of("p-2").state
+    assert [] == only(WaveSoaked, ill.entries)
+
+
 def test_credit_is_recorded_a_minute_apart_and_at_the_end() -> None:
     """
     However often cycles come; what is not recorded yet is all that a restart can cost.

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from controller.history import entries as e
-from controller.history.entries import RolloutPlanned
+from controller.history.entries import RolloutPlanned, WaveAdmitted
 from controller.history.records import ClusterState, RolloutKind, Way
 from controller.model.declaration import ClusterGroup, Limits
 from controller.model.observation import Unknown
@@ -23,12 +23,14 @@ from tests.builders import (
     release,
 )
 from tests.builders_core import (
+    a_declaration,
     a_freeze,
     a_group,
     a_hold,
     a_strategy,
     a_wave,
     a_window,
+    domains_of,
 )
 from tests.core.plays import Play, fail, only, second_wave, started
 
@@ -80,6 +82,28 @@ def test_who_failed_goes_down_first() -> None:
     assert not started(play.cycle())
     play.show("p-1", a_reading(OLD)).cycle()
     assert {"p-2", "p-3"} == set(started(play.cycle()) + [n.removeprefix("sim/") for n in play.rollout(2).in_flight])
+
+
+def test_who_failed_goes_down_first_also_where_failure_domains_are_declared() -> None:
+    """
+    Spread over domains are those that did not fail, and no wave's labels keep who failed from going first.
+    """
+    waves = (a_wave("canary", "1", MINUTE), a_wave("rest", "rest", HOUR))
+    group = a_group(strategy=a_strategy(waves=waves, budget="2"))
+    play = Play(declaration=a_declaration(group, limits=domains_of("zone", 10)))
+    play.live("p-1", "p-4", "p-2", zone="a").live("p-3", "p-5", "p-6", zone="b").cycle()
+    play.reach("p-2").cycles(2)
+    plan = play.take(play.plan or play.cycle()).plan
+    assert plan is not None
+    play.reach(*started(plan)).cycles(3)
+    ill = a_reading(NEW, findings=SICK)
+    play.show("p-1", ill).show("p-4", ill).cycles(3)
+
+    selective = a_strategy(waves=(waves[0], replace(waves[1], select={"zone": "b"})), budget="2")
+    play.declare(replace(group, target=release(OLD), strategy=selective))
+    (admitted,) = only(WaveAdmitted, play.cycle().entries)
+
+    assert ("failed", {"sim/p-1", "sim/p-4"}) == (admitted.name, set(admitted.clusters))
 
 
 def test_only_what_failed_may_be_unhealthy_on_its_way_down() -> None:

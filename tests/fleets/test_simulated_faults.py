@@ -240,7 +240,7 @@ moments = st.lists(durations.map(lambda since: NOON + since), min_size=1, max_si
 
 
 @given(faults_of_a_day, wishes, moments)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_seen_does_not_depend_on_who_looked_before(
     faults: list[Fault], asked: list[tuple[timedelta, Target]], looks: list[datetime]
 ) -> None:
@@ -268,7 +268,7 @@ def is_lower(target: Target, reading: Reading) -> bool:
 
 
 @given(faults_of_a_day, wishes)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_finalized_level_never_falls(faults: list[Fault], asked: list[tuple[timedelta, Target]]) -> None:
     """
     Safety: whatever is asked for and whatever goes wrong, a level that was seen finalized stays or rises.

@@ -71,6 +71,40 @@ MUTANTS = (
     ),
     Mutant(
         "unknown-holds",
+        "consumers whose lag cannot be read any more count as caught up",
+        (Patch("core/health.py", "if before is not None and reading.by_brokers:", "if before is not None and now:"),),
+        "tests/core/test_health.py::test_a_soak_waits_while_the_lag_of_its_consumers_cannot_be_read",
+        35,
+    ),
+    Mutant(
+        "healthy-first",
+        "what failed in any rollout may go down ill",
+        (
+            Patch(
+                "core/steps.py",
+                "last = last if record.state is ClusterState.PENDING else record",
+                "last = record if last is None or record.has_failed else last",
+            ),
+        ),
+        "tests/core/test_failed_earlier.py::test_a_failure_that_a_later_rollout_made_good_is_no_leave_to_go_down_ill",
+        0,
+    ),
+    Mutant(
+        "healthy-first",
+        "a way back that was refused counts as a failure",
+        (Patch("core/questions.py", "failed=record.has_failed)", "failed=record.state is ClusterState.FAILED)"),),
+        "tests/core/test_failed_earlier.py::test_a_way_back_that_was_refused_makes_no_failure",
+        0,
+    ),
+    Mutant(
+        "halt-sticks",
+        "the level of a suspect release is finalized elsewhere",
+        (Patch("core/questions.py", "suspect(each, others", "suspect(target, others"),),
+        "tests/core/test_finalization_changes.py::test_the_level_of_a_release_that_hurt_another_group_is_not_finalized",
+        83,
+    ),
+    Mutant(
+        "unknown-holds",
         "clusters of a source that cannot be read count as gone after a restart",
         (Patch("core/rollouts.py", "if source_of(name) in unreachable:", "if source_of(name) in ():"),),
         "tests/core/test_rollouts.py::test_nobody_is_gone_while_its_source_cannot_be_read",

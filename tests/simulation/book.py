@@ -33,6 +33,8 @@ class ClusterNote:
     """What it ran when it was started for the rollout's target."""
     aim: Target | None = None
     """What it was started for last."""
+    ill: bool = False
+    """It failed itself since it was started for the rollout's target; a way back that is refused is no failure."""
     lag: dict[str, int] = field(default_factory=dict)
     """By consumer group: how far behind it was when the cluster was started for the rollout's target."""
 
@@ -142,13 +144,22 @@ class Book:
 
     def has_failed(self, group: str, cluster: str) -> bool:
         """Tell whether the last that this group's rollouts did to the cluster went wrong."""
+        last = self._last(group, cluster)
+        return last is not None and last.state in ("failed", "quarantined")
+
+    def _last(self, group: str, cluster: str) -> ClusterNote | None:
         notes = [
             rollout.clusters[cluster]
             for _, rollout in sorted(self.rollouts.items())
             if rollout.group == group and cluster in rollout.clusters
             if rollout.clusters[cluster].started_at is not None and rollout.clusters[cluster].state != "pending"
         ]
-        return bool(notes) and notes[-1].state in ("failed", "quarantined")
+        return notes[-1] if notes else None
+
+    def was_ill(self, group: str, cluster: str) -> bool:
+        """Tell whether it failed by itself when this group's rollouts did something to it last."""
+        last = self._last(group, cluster)
+        return last is not None and last.ill and last.state in ("failed", "quarantined")
 
     def look(self, scene: Scene) -> None:
         """Count what this scene shows, before its entries are taken."""
@@ -304,11 +315,12 @@ class Book:
                 self.shortest[rollout.kind] = min(took, self.shortest.get(rollout.kind, took))
             case e.ClusterFailed():
                 rollout.failed.add(name)
+                note.ill = True
 
     def _take_start(self, note: ClusterNote, rollout: RolloutNote, entry: e.ClusterStarted, at: datetime) -> None:
         note.started_at, note.aim = at, entry.target
         if entry.target == rollout.target:
-            note.came_from = entry.release_from
+            note.came_from, note.ill = entry.release_from, False
         else:
             note.state = "downgrading"
 

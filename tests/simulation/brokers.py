@@ -67,10 +67,13 @@ class BrokerTrouble:
             cluster.brokers_tell = tuple(random.sample(TOLD, random.choice((1, 1, 2))))
         elif draw < 0.3:
             cluster.lag[CONSUMERS] = random.choice(LAGS)
-        elif draw < 0.34:
+        elif draw < 0.33:
+            cluster.lag_told = False
+        elif draw < 0.37:
             for each in self.play.fleet.clusters.values():
                 each.lag.clear()
-        elif draw < 0.37 and self.written.groups:
+                each.lag_told = True
+        elif draw < 0.4 and self.written.groups:
             self._change_rules(random, random.choice(sorted(self.written.groups)))
 
     def _some(self, random: Random) -> Cluster:

@@ -96,6 +96,8 @@ class Cluster:
     """What only its brokers tell."""
     lag: dict[str, int] = field(default_factory=dict)
     """By consumer group: the records that it is behind."""
+    lag_told: bool = True
+    """Its brokers tell it."""
 
     @property
     def rolled(self) -> bool:
@@ -327,8 +329,9 @@ class ModelBrokers:
         if truth is None or truth.brokers_silent:
             said = Unknown("no broker answers when it is asked")
         else:
-            lag = {group: truth.lag.get(group, 0) for group in health.consumer_groups}
-            said = replace(reading, findings=(*reading.findings, *truth.brokers_tell), lag=lag)
+            listed = health.consumer_groups if truth.lag_told else ()
+            lag = {group: truth.lag.get(group, 0) for group in listed}
+            said = replace(reading, findings=(*reading.findings, *truth.brokers_tell), lag=lag, by_brokers=True)
         self._fleet.said[cluster.name] = said
         return said
 

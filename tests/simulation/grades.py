@@ -11,7 +11,7 @@ from controller.model.health import Health
 from controller.model.observation import Finding, ObservedCluster, Reading, Severity
 from tests.simulation.scene import claims
 
-ONLY_WITH_OTHERS = ("at_min_isr", "no_headroom", "rf1_topics", "quorum_lagging", "quorum_size")
+ONLY_WITH_OTHERS = ("at_min_isr", "no_headroom", "rf1_topics")
 """Checks that one broker alone can never pass: they warn there."""
 
 
@@ -43,10 +43,14 @@ def _severity(finding: Finding, rules: Health, *, alone: bool) -> Severity | Non
 
 
 def behind(rules: Health, before: Mapping[str, int], reading: Reading | None) -> list[str]:
-    """Return the listed consumer groups that are further behind than before, and by more than nobody minds."""
-    lag = {} if reading is None else reading.lag
-    return [
-        group
-        for group in rules.consumer_groups
-        if group in before and group in lag and lag[group] > before[group] and lag[group] > rules.lag_above
-    ]
+    """Return the listed consumer groups that are further behind than before, and by more than nobody minds.
+
+    With them are those that were read before and that the brokers, though asked, do not tell of now.
+    """
+    if reading is None:
+        return []
+    now = reading.lag
+    allowed = {group: max(before[group], rules.lag_above) if group in before else rules.lag_above for group in now}
+    grown = {group for group in now if now[group] > allowed[group]}
+    untold = before.keys() - now.keys() if reading.by_brokers else set()
+    return [group for group in rules.consumer_groups if group in grown | untold]

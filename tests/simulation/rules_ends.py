@@ -26,8 +26,8 @@ def halt_sticks(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
         number = f"{stop.scope}-{stop.number}"
         if stop.scope == "fleet" or (stop.scope == rollout.group and way != "back"):
             yield f"started while {number} is open"
-        elif way != "back" and stop.suspect == rollout.target and number not in group.accept_risks:
-            yield f"started although {number} makes {rollout.target} suspect"
+        elif way != "back" and stop.suspect in (rollout.target, group.target) and number not in group.accept_risks:
+            yield f"started although {number} makes {stop.suspect} suspect"
     if way == "back":
         yield from _own_downgrade(rollout, group, entry, ours)
     forgiven = (StopKind.QUARANTINE,) if way == "down" else ()

@@ -40,8 +40,9 @@ def healthy_first(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
     if reading is None or not reading.full or reading.token != entry.token:
         yield f"started against another state than it showed: {reading}"
         return
-    failed = rollout.clusters[entry.cluster].state == "failed"
-    if (way == "back" and failed) or (way == "down" and book.has_failed(rollout.group, entry.cluster)):
+    note = rollout.clusters[entry.cluster]
+    ill = note.state == "failed" and note.ill
+    if (way == "back" and ill) or (way == "down" and book.was_ill(rollout.group, entry.cluster)):
         return
     if not is_well(reading):
         yield f"started while it showed {reading}"
@@ -53,7 +54,8 @@ def unknown_holds(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
     """An unobserved cluster is never started, keeps its slot, and neither converges nor fails."""
     if isinstance(entry, _NEEDS_SIGHT):
         reading = scene.reading(entry.cluster)
-        if reading is None or not reading.full:
+        unseen = reading is None or not reading.full
+        if unseen and not (isinstance(entry, e.SlotFreed) and _is_acknowledged(book, scene, entry.cluster)):
             yield "judged while it was not seen in full"
     if isinstance(entry, e.ClusterStarted) and way_of(book, entry) not in ("back", "down"):
         yield from _breaker(book, scene)
@@ -65,6 +67,12 @@ def unknown_holds(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
         absent = book.absent.get(entry.cluster, 0)
         if rollout.clusters[entry.cluster].slot and absent < (group.samples if group else 1):
             yield f"left with its slot, absent only {absent} times"
+
+
+def _is_acknowledged(book: Book, scene: Scene, cluster: str) -> bool:
+    """Tell whether a person acknowledged the cluster's quarantine in this cycle: that frees its slot unseen."""
+    lifted = [(each.scope, each.number) for each in scene.entries if isinstance(each, e.StopAcknowledged)]
+    return any(book.stops[key].stop.cluster == cluster for key in lifted if key in book.stops)
 
 
 def _breaker(book: Book, scene: Scene) -> Iterator[str]:

@@ -307,6 +307,6 @@ class Trouble:
 def heal(cluster: Cluster) -> None:
     """Let a cluster be well, seen, and served by a working operator."""
     cluster.sick = cluster.brokers_silent = False
-    cluster.brokers_tell, cluster.lag = (), {}
+    cluster.brokers_tell, cluster.lag, cluster.lag_told = (), {}, True
     cluster.seen = cluster.level_told = True
     cluster.operator = Operator.WORKS
