@@ -84,8 +84,15 @@ def _context(tls: Tls) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise ObservationError(f"{tls.authorities}: no authorities can be read: {_why(error)}") from error
     if tls.certificate is not None:
+
+        def refuse() -> str:
+            # Without this, OpenSSL asks whoever sits at the terminal, and waits.
+            raise ObservationError(
+                f"{tls.key or tls.certificate}: the key must not be encrypted: give it without a pass phrase"
+            )
+
         try:
-            context.load_cert_chain(tls.certificate, tls.key)
+            context.load_cert_chain(tls.certificate, tls.key, refuse)
         except (OSError, ssl.SSLError) as error:
             raise ObservationError(f"{tls.certificate}: no certificate and key can be read: {_why(error)}") from error
     return context

@@ -11,10 +11,11 @@ import io
 import ssl
 import struct
 from collections import deque
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
-from kafka.errors import IncompatibleBrokerVersion, KafkaError, for_code
+from kafka.errors import IncompatibleBrokerVersion, for_code
 from kafka.net.sasl import get_sasl_mechanism
 from kafka.protocol.broker_version_data import BrokerVersionData
 from kafka.protocol.metadata import ApiVersionsRequest
@@ -35,6 +36,9 @@ _HELLO_VERSION = 3
 """Every broker from 2.4 on answers it, with its features; a higher one that it does not know costs a round trip."""
 _LOGIN_FAILED, _NO_SUCH_MECHANISM, _NO_LOGIN_HERE = 58, 33, 34
 _TLS_ALERT = 0x15
+_DECODING = Lock()
+"""Held while an answer is decoded: kafka-python compiles each decoder at its first use, with parts of it changed for
+that time, and two threads that do so at once leave it broken for the life of the process."""
 
 
 class LoginRefused(BrokerError):
@@ -117,9 +121,11 @@ class BrokerClient:
         self._waiting.popleft()
         kind = header.get_response_class()
         try:
-            answered = kind.parse_header(frame).correlation_id
-            answer = kind.decode(frame)
-        except (ValueError, LookupError, TypeError, struct.error, KafkaError) as error:
+            with _DECODING:
+                answered = kind.parse_header(frame).correlation_id
+                answer = kind.decode(frame)
+        except Exception as error:
+            # It decodes what a stranger sent, and stumbles over that in any way.
             raise self._error("gives an answer that cannot be read: is it a Kafka broker?") from error
         if answered != header.correlation_id:
             raise self._error("answers another question than was put: is there a proxy in between?")

@@ -17,9 +17,13 @@ _AUTHORITY_UNKNOWN = {18, 19, 20, 21}
 """OpenSSL's numbers for certificates that lead to no authority of ours."""
 _EXPIRED = {10}
 _NAMED_OTHERWISE = {62, 64}
+_OF_CERTIFICATES = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")
+"""Parts of OpenSSL's names of alerts that are about the certificate that we showed, or did not show."""
 _NO_ANSWER = "does not answer in time"
 
-Resolved = list[tuple[socket.AddressFamily, Any]]
+_Place = Any
+"""An address as sockets have it, which differs from family to family."""
+Resolved = list[tuple[socket.AddressFamily, _Place]]
 
 
 class BrokerError(ObservationError):
@@ -52,17 +56,26 @@ def connect(address: Address, context: ssl.SSLContext | None, deadline: Deadline
     why = "its name leads nowhere"
     for number, (family, place) in enumerate(resolved):
         share = deadline.left / (len(resolved) - number)
-        plain = socket.socket(family, socket.SOCK_STREAM)
         try:
-            plain.settimeout(max(share, 0.001))
-            plain.connect(place)
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain = _connected(family, place, max(share, 0.001))
         except OSError as error:
-            plain.close()
             why = said(error)
             continue
         return plain if context is None else _secured(plain, address, context, deadline)
     raise BrokerError(f"{address}: {why}")
+
+
+def _connected(family: socket.AddressFamily, place: _Place, seconds: float) -> socket.socket:
+    """Return a socket that is connected. Raises OSError, also where the system has no socket of that family to give."""
+    plain = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        plain.settimeout(seconds)
+        plain.connect(place)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        plain.close()
+        raise
+    return plain
 
 
 def said(error: OSError) -> str:
@@ -72,10 +85,19 @@ def said(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused: nothing listens there"
     if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
-        return f"does not accept our certificate ({_words(error)}): check the client certificate and its key"
+        return _objection(error.reason, _words(error))
     if isinstance(error, ssl.SSLError):
         return f"the TLS connection broke: {_words(error)}"
     return (error.strerror or type(error).__name__).lower()
+
+
+def _objection(alert: str, words: str) -> str:
+    """Return what a broker dislikes of our side of TLS, by the alert that it sent."""
+    if any(part in alert for part in _OF_CERTIFICATES):
+        return f"does not accept our certificate ({words}): check the client certificate and its key"
+    # Some send it also where they want a certificate and get none.
+    too = ", and at the client certificate" if "HANDSHAKE_FAILURE" in alert else ""
+    return f"refuses our TLS ({words}): look at its TLS versions and ciphers{too}"
 
 
 def _secured(plain: socket.socket, address: Address, context: ssl.SSLContext, deadline: Deadline) -> socket.socket:
@@ -116,14 +138,17 @@ def _resolve(address: Address, deadline: Deadline) -> Resolved:
     try:
         # A number needs no resolver, and thus no thread.
         return _places(address, socket.AI_NUMERICHOST)
-    except socket.gaierror:
+    except OSError:
         pass
-    found: list[Resolved | socket.gaierror] = []
+    except UnicodeError as error:
+        # Python itself encodes names, and refuses those with an empty or an over-long label.
+        raise BrokerError(f"{address}: is no host name") from error
+    found: list[Resolved | OSError] = []
 
     def ask() -> None:
         try:
             found.append(_places(address, 0))
-        except socket.gaierror as error:
+        except OSError as error:
             found.append(error)
 
     thread = threading.Thread(target=ask, name="resolve-broker", daemon=True)
@@ -131,7 +156,7 @@ def _resolve(address: Address, deadline: Deadline) -> Resolved:
     thread.join(deadline.left)
     if not found:
         raise BrokerError(f"{address}: its name is not resolved in time: look at DNS")
-    if isinstance(found[0], socket.gaierror):
+    if isinstance(found[0], OSError):
         raise BrokerError(f"{address}: its name cannot be resolved: {(found[0].strerror or 'no answer').lower()}")
     return found[0]
 

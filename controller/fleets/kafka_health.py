@@ -9,6 +9,8 @@ to a start is the core's business.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import structlog
+
 from controller.brokers.access import Reach
 from controller.brokers.deadline import Deadline
 from controller.errors import ObservationError
@@ -22,6 +24,8 @@ NEWEST_LINE_TOLD: Minor = (4, 3)
 """Kafka-python 3.0.12 takes newer brokers for this line."""
 OLDEST_LINE_TOLD: Minor = (3, 5)
 """It cannot tell older KRaft brokers apart: 3.4 is known by a request that only ZooKeeper brokers offer."""
+
+_log = structlog.get_logger(__name__)
 
 
 class KafkaHealth:
@@ -49,11 +53,17 @@ class KafkaHealth:
         try:
             answers = look(self._reach(cluster), health.consumer_groups, deadline)
             require_same(reading, answers)
+            expected = cluster.endpoints.expected if cluster.endpoints is not None else None
+            told = told_by(reading, answers, self._levels)
+            return replace(told, findings=(*reading.findings, *findings(answers, expected, health)))
         except ObservationError as error:
             return Unknown(str(error))
-        expected = cluster.endpoints.expected if cluster.endpoints is not None else None
-        told = told_by(reading, answers, self._levels)
-        return replace(told, findings=(*reading.findings, *findings(answers, expected, health)))
+        except Exception as error:  # noqa: BLE001 - one cluster's trouble, even a bug, must not end the cycle of all
+            _log.error("look_failed", cluster=cluster.name, exc_info=True)
+            kind = type(error).__name__
+            return Unknown(
+                f"its brokers could not be asked, for a reason that nobody foresaw ({kind}): look at the log"
+            )
 
 
 def told_by(reading: Reading, answers: Answers, levels: Mapping[int, MetadataVersion]) -> Reading:

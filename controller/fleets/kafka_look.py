@@ -4,7 +4,7 @@ Each look opens its connections and closes them: one kept open would have to sur
 broker is asked on its own advertised port, because the others take a killed one for present for some seconds.
 
     connect, hello, login | brokers, topics | configs, log directories, quorum, reassignments  (on one connection)
-                                            | connect, hello, login | log directories          (each other broker)
+                                            | connect, hello, login | cluster, log directories (each other broker)
                                             | groups' coordinators | commits | ends            (where groups are listed)
                                             | a pause | some topics again                      (where any looks offline)
 
@@ -95,6 +95,8 @@ class _Look:
         self._groups = groups
         self._deadline = deadline
         self._opened = opened
+        self._kafka_id = ""
+        """Of the cluster that answered first; whoever answers for one of its brokers has to be of it."""
         self._rights = Rights()
         self._clients: dict[int, BrokerClient] = {}
         """By broker: those that can be asked more."""
@@ -103,7 +105,8 @@ class _Look:
         """Put all questions, those of the whole cluster to the broker at ``address``, its first until ``deadline``."""
         first = self._open(address, deadline)
         first.put(questions.cluster(), questions.topics(), deadline=deadline)
-        kafka_id, brokers = questions.read_cluster(first.take(deadline))
+        self._kafka_id, named = questions.read_cluster(first.take(deadline))
+        brokers = _told_apart(named)
         topics = questions.read_topics(first.take(deadline), self._rights)
         level = _level_of(first)
         seen, whole = self._ask_all(first, brokers, topics)
@@ -113,7 +116,7 @@ class _Look:
         lag = self._lag(whole.coordinators, topics.leaders) if self._groups else {}
         self._rights.require()
         return Answers(
-            kafka_id,
+            self._kafka_id,
             level,
             tuple(it.broker for it in seen),
             tuple(
@@ -130,24 +133,27 @@ class _Look:
     def _ask_all(self, first: BrokerClient, brokers: Sequence[Broker], topics: Topics) -> tuple[list[_Seen], _Whole]:
         """Ask each broker about itself, and the first about the whole cluster."""
         deadline = self._deadline.sooner(self._deadline.left * _BROKERS_SHARE)
-        own = next((it for it in brokers if it.address == str(first.address) and not it.fenced), None)
-        others = [it for it in brokers if it is not own and not it.fenced]
-        fenced = [_Seen(it) for it in brokers if it.fenced]
+        known = [it for it in brokers if not it.fenced and not it.silent]
+        unasked = [_Seen(it) for it in brokers if it.fenced or it.silent]
+        own = next((it for it in known if it.address == str(first.address)), None)
+        others = [it for it in known if it is not own]
         # A cluster of one broker costs no threads.
         with ThreadPoolExecutor(AT_ONCE_MAX, thread_name_prefix="ask-brokers") as pool:
             asked = [pool.submit(self._ask_broker, it, deadline) for it in others]
             mine, whole = self._ask_first(first, own, topics, deadline)
-            seen = [*mine, *(it.result() for it in asked), *fenced]
+            seen = [*mine, *(it.result() for it in asked), *unasked]
         return sorted(seen, key=lambda it: it.broker.id), whole
 
     def _ask_broker(self, broker: Broker, deadline: Deadline) -> _Seen:
-        """Ask one broker on its own port; it counts as silent where it does not answer."""
+        """Ask one broker on its own port; it counts as silent where it does not answer, or another cluster does."""
         if not deadline.left:
             return _Seen(broker)
         deadline = deadline.sooner(max(_ONE_BROKER_SECONDS_MIN, deadline.left / 2))
         try:
             client = self._open(Address.parse(broker.address), deadline)
-            told = questions.read_log_dirs(client.ask(questions.log_dirs(), deadline), self._rights)
+            client.put(questions.cluster(), questions.log_dirs(), deadline=deadline)
+            self._require_ours(questions.read_cluster(client.take(deadline))[0])
+            told = questions.read_log_dirs(client.take(deadline), self._rights)
         except BrokerError as error:
             return _Seen(replace(broker, silent=_without_address(error, broker)))
         if self._groups:
@@ -155,6 +161,10 @@ class _Look:
         else:
             client.close()  # not kept until all brokers of a large cluster were asked
         return _Seen(replace(broker, line=client.line, directories=told[0]), told[1])
+
+    def _require_ours(self, kafka_id: str) -> None:
+        if kafka_id != self._kafka_id:
+            raise BrokerError(f"the cluster {kafka_id} answers there")
 
     def _ask_first(
         self, client: BrokerClient, own: Broker | None, topics: Topics, deadline: Deadline
@@ -259,6 +269,17 @@ class _Look:
         client = BrokerClient(address, self._options, deadline)
         self._opened.callback(client.close)
         return client
+
+
+def _told_apart(brokers: Sequence[Broker]) -> Sequence[Broker]:
+    """Return the brokers, those members as silent that share an address: who answers there says not which it is."""
+    told = []
+    for it in brokers:
+        # A registration that was left behind takes nobody's address.
+        others = [each.id for each in brokers if each.address == it.address and each.id != it.id and not each.fenced]
+        is_shared = bool(others) and not it.fenced
+        told.append(replace(it, silent=f"is advertised at the address of broker {others[0]}") if is_shared else it)
+    return told
 
 
 def _level_of(client: BrokerClient) -> int:

@@ -72,7 +72,8 @@ class Turns:
         readings = [each.reading for each in clusters.values()]
         full = [each for each in readings if isinstance(each, Reading) and each.full]
         everybody = len(full) == len(readings)
-        self._read_unasked = everybody and len(asked) < len(clusters)
+        # Brokers speak only where they are asked: who was read in full thanks to them has to be asked for again.
+        self._read_unasked = everybody and not examined and len(asked) < len(clusters)
         if everybody:
             self._turn_at = dict.fromkeys(clusters, now)
             shown = zip(clusters, full, strict=True)

@@ -66,7 +66,7 @@ def _folder(listener: Listener, settings: Settings) -> Path | None:
             " they are in"
         )
     folder = settings.kafka_credentials / listener.credentials
-    if not folder.is_dir():
+    if not _looked_at(folder, Path.is_dir):
         raise ObservationError(f"credentials {listener.credentials} of its listener: found no folder {folder}")
     return folder
 
@@ -97,7 +97,15 @@ def _password(folder: Path | None, settings: Settings) -> str:
 
 def _found(folder: Path | None, name: str) -> Path | None:
     path = None if folder is None else folder / name
-    return path if path is not None and path.exists() else None
+    return path if path is not None and _looked_at(path, Path.exists) else None
+
+
+def _looked_at(path: Path, question: Callable[[Path], bool]) -> bool:
+    """Return the system's answer about ``path``; ObservationError where it gives none, as without a right to look."""
+    try:
+        return question(path)
+    except OSError as error:
+        raise ObservationError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _text(path: Path) -> str:

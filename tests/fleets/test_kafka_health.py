@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pytest
+import structlog
 
 from controller.brokers.access import Reach
 from controller.errors import ObservationError
@@ -57,6 +58,25 @@ def test_where_no_way_to_the_brokers_is_known_the_sentence_is_passed_on() -> Non
         raise ObservationError(f"{cluster.name}: no address")
 
     assert "eu/a: no address" == examine(KafkaHealth(reach, LEVELS, 5))
+
+
+def test_whatever_goes_wrong_with_one_cluster_makes_it_unknown() -> None:
+    """
+    Safety (unknown-holds): what nobody foresaw ends neither the cycle nor the daemon; the log has where it came from.
+    """
+
+    def reach(_: ObservedCluster) -> Reach:
+        raise ZeroDivisionError
+
+    with structlog.testing.capture_logs() as lines:
+        why = examine(KafkaHealth(reach, LEVELS, 5))
+
+    assert (
+        "its brokers could not be asked, for a reason that nobody foresaw (ZeroDivisionError): look at the log" == why
+    )
+    assert [("look_failed", "eu/a", "error", True)] == [
+        (line["event"], line["cluster"], line["log_level"], line["exc_info"]) for line in lines
+    ]
 
 
 @pytest.mark.parametrize("address", ["broker", "broker:", ":9092", "broker:x", "broker:0", "broker:65536"])

@@ -76,11 +76,12 @@ class BrokeredFleet:
 
 @dataclass
 class Days:
-    """Real cycles over a fleet with brokers, a minute apart."""
+    """Real cycles over a fleet with brokers, ``interval`` apart."""
 
     fleet: BrokeredFleet
     brokers: ScriptedBrokers = field(default_factory=ScriptedBrokers)
     group: ClusterGroup = field(default_factory=lambda: a_group("prod"))
+    interval: timedelta = MINUTE
 
     def __post_init__(self) -> None:
         """Start a process."""
@@ -90,15 +91,15 @@ class Days:
         assert ledger.acquire("this test", NOON)
         sources = FixedSources([self.fleet])
         world = World(repository, sources, ledger, ledger.outbox, self.clock, self.metrics, brokers=self._brokers)
-        self.controller = Controller(world, Pace(MINUTE, stale_after=HOUR))
+        self.controller = Controller(world, Pace(self.interval, stale_after=HOUR))
 
     def _brokers(self, declaration: Declaration) -> BrokerHealth:
         del declaration
         return self.brokers
 
     def cycle(self) -> Plan:
-        """Let a minute pass and run a cycle."""
-        self.clock.advance(MINUTE)
+        """Let time pass and run a cycle."""
+        self.clock.advance(self.interval)
         plan = self.controller.run_cycle()
         assert plan is not None
         return plan
@@ -145,6 +146,19 @@ def test_a_source_that_reads_everybody_in_full_takes_nobodys_turn() -> None:
 
     assert set(names(80)) == {name for each in rounds for name in each}
     assert max(len(each) for each in rounds) < 80 // 3, "never all at once"
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("always_full", [True, False])
+def test_with_longer_intervals_all_brokers_are_asked_each_time(*, told: bool, always_full: bool) -> None:
+    """
+    Where ten minutes hold one cycle, that is the best there is, also where a source reads everybody in full unasked.
+    """
+    fleet = BrokeredFleet(names(3), is_told_of_changes=told, always_full=always_full)
+    days = Days(fleet, interval=9 * MINUTE)
+    days.asked_in(2)
+
+    assert [names(3)] * 4 == days.asked_in(4)
 
 
 def test_nobodys_brokers_are_asked_where_a_group_does_not_want_that() -> None:

@@ -16,6 +16,8 @@ from tests.builders import a_cluster
 PLAIN = Listener("*", (), tls=False, sasl=None, credentials=None)
 NAMED = ("{name}-kafka-bootstrap.{namespace}.svc:9093",)
 PASSWORD = "correct-horse"
+PATH_BYTES_MAX = 4095
+"""As Linux has it."""
 
 
 def a_live_cluster(name: str = "eu/kafka-a/orders", *bootstrap: str) -> ObservedCluster:
@@ -175,3 +177,26 @@ def test_credentials_without_a_folder_name_the_setting() -> None:
     """
     with pytest.raises(ObservationError, match="credentials eu of its listener: set WAVEFLEET_KAFKA_CREDENTIALS"):
         reach_of(settings(), {"eu": (replace(PLAIN, bootstrap=NAMED, credentials="eu"),)}, a_live_cluster())
+
+
+def the_long_way(folder: Path, file: str) -> Path:
+    """A path to the same folder by which the system does not find ``eu/FILE``, since that path would be too long."""
+    (folder / "x").mkdir()
+    detours = (PATH_BYTES_MAX - len(f"{folder}/eu/{file}")) // len("/x/..") + 1
+    return folder.joinpath(*["x", ".."] * detours)
+
+
+def test_credentials_that_may_not_be_looked_at_are_told(tmp_path: Path) -> None:
+    """
+    What the system refuses to show is not absent: the sentence has its words. Root sees all but what is too long.
+    """
+    hidden = replace(PLAIN, bootstrap=NAMED, sasl="PLAIN", credentials="x" * 300)
+    with pytest.raises(ObservationError) as caught:
+        reach_of(settings(tmp_path), {"eu": (hidden,)}, a_live_cluster())
+    assert f"{tmp_path}/{'x' * 300}: cannot be read: File name too long" == str(caught.value)
+
+    folder = the_long_way(credentials(tmp_path, username="wavefleet"), "username")
+    listener = replace(hidden, credentials="eu")
+    with pytest.raises(ObservationError) as caught:
+        reach_of(settings(folder), {"eu": (listener,)}, a_live_cluster())
+    assert f"{folder}/eu/username: cannot be read: File name too long" == str(caught.value)
