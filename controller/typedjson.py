@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
-"""What ``decode`` raises for content that is no JSON of that kind."""
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What ``decode`` raises for content that is no JSON of that kind, or nested deeper than anybody reads."""
 
 _T = TypeVar("_T")
 

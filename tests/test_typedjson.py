@@ -3,8 +3,16 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from controller import typedjson
 
 ROOT = Path(__file__).parents[1]
+
+DEPTHS = (1_000, 5_000, 100_000)
 PROGRAM = """
 import sys, threading
 import msgspec
@@ -38,3 +46,19 @@ def test_many_threads_may_read_a_type_for_the_first_time_at_once() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert 0 == done.returncode, done.stderr
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+@pytest.mark.parametrize("kind", [_Named, dict[str, Any], msgspec.Raw])
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_what_is_nested_deeper_than_anybody_reads_is_unreadable(kind: type, depth: int) -> None:
+    """
+    Also where it lies in a field that nobody asked for.
+    """
+    content = b'{"name": "a", "x": ' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
+
+    with pytest.raises(typedjson.UNREADABLE):
+        typedjson.decode(content, kind)

@@ -20,10 +20,7 @@ ACCOUNT_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/nam
 CONNECTIONS_MAX = 32
 """Connections to one server that are kept for the next call."""
 
-_WRONG = (
-    *(ConfigException, OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError),
-    *(ImportError, urllib3.exceptions.HTTPError),  # of the address of a proxy
-)
+_WRONG_PROXY = (ImportError, urllib3.exceptions.LocationParseError, urllib3.exceptions.ProxySchemeUnknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ def connect(where: Where) -> ApiClient:
         settings.retries = False  # a cycle comes again; a write must never be sent twice
         settings.connection_pool_maxsize = CONNECTIONS_MAX
         return ApiClient(settings)
-    except _WRONG as error:
+    except Exception as error:  # noqa: BLE001 - providers of identities raise what they like, from several libraries
         raise ObservationError(f"{where}: {_why(error)}") from None
 
 
@@ -78,8 +75,10 @@ def _why(error: Exception) -> str:
     if isinstance(error, ConfigException):
         said = str(error).partition("{")[0]  # it may quote all that the file says of a user, behind a brace
         return f"{said}; check the kubeconfig file, or the service account of the pod"
-    if isinstance(error, OSError):
-        return f"{error.strerror or error}"
-    if isinstance(error, ImportError | urllib3.exceptions.HTTPError):
+    if isinstance(error, OSError) and error.strerror:  # those of an HTTP client have none, and quote addresses
+        return error.strerror
+    if isinstance(error, _WRONG_PROXY):
         return "the address of the proxy cannot be used; name one that begins with http:// or https://"
-    return f"the kubeconfig file cannot be understood ({type(error).__name__})"
+    if isinstance(error, ValueError | LookupError | TypeError | AttributeError):
+        return f"the kubeconfig file cannot be understood ({type(error).__name__})"
+    return f"logging in failed ({type(error).__name__}); check the identity provider that the kubeconfig names"

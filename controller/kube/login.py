@@ -20,6 +20,10 @@ FIRST_SECONDS_MAX = 2.0
 """So long the one waits who opens a connection; a login program that is slower is waited for by the first calls."""
 AGAIN_SECONDS = 5.0
 """From the end of one login to the begin of the next, where that did not help."""
+HANGS_SECONDS = 60.0
+"""A login that takes longer hangs: another one is begun beside it."""
+HANGING_MAX = 3
+"""Logins that hang at once; each keeps a thread, and a login program."""
 
 Connect = Callable[[], ApiClient]
 """Reads who we are, and returns a client that knows; nothing is asked yet. Raises ObservationError."""
@@ -35,6 +39,10 @@ class Login:
         self._lock = threading.Lock()
         self._client: ApiClient | None = None
         self._pending: Future[ApiClient] | None = None
+        self._began_at = float("-inf")
+        """When that login began."""
+        self._running = 0
+        """Logins that have not ended, those that hang included."""
         self._again_at = float("-inf")
         self._failure = ""
         """Why the last login failed."""
@@ -59,7 +67,8 @@ class Login:
             pending = self._pending
             if pending is None and time.monotonic() < self._again_at:
                 return None
-            pending = pending or self._begin()
+            if pending is None or self._hangs():
+                pending = self._begin()
         try:
             return pending.result(max(deadline - time.monotonic(), 0.0))
         except ObservationError as error:
@@ -74,9 +83,14 @@ class Login:
             if self._client is not None:
                 self._client.rest_client.close()
 
+    def _hangs(self) -> bool:
+        """Tell whether the login in hand is given up, and another one may be begun beside it."""
+        return time.monotonic() - self._began_at > HANGS_SECONDS and self._running < HANGING_MAX
+
     def _begin(self) -> "Future[ApiClient]":
         """Log in on a thread of its own: a login program that hangs must keep neither a caller nor the process."""
         pending = self._pending = Future()
+        self._began_at, self._running = time.monotonic(), self._running + 1
         threading.Thread(target=self._log_in, args=(pending,), name=f"login-{self._name}", daemon=True).start()
         return pending
 
@@ -85,13 +99,19 @@ class Login:
             made = self._connect()
         except BaseException as error:  # noqa: BLE001 - whoever waits for the client gets it
             with self._lock:
-                self._pending, self._failure = None, str(error)
-                self._again_at = time.monotonic() + AGAIN_SECONDS
+                self._running -= 1
+                if self._pending is pending:
+                    self._pending, self._failure = None, str(error)
+                    self._again_at = time.monotonic() + AGAIN_SECONDS
             pending.set_exception(error)
             return
         with self._lock:
-            self._pending, before, self._client = None, self._client, made
-            if before is not None:
-                self._again_at = time.monotonic() + AGAIN_SECONDS
-                before.rest_client.close()
+            self._running -= 1
+            if self._pending is pending:
+                self._pending, before, self._client = None, self._client, made
+                if before is not None:
+                    self._again_at = time.monotonic() + AGAIN_SECONDS
+                    before.rest_client.close()
+            else:
+                made.rest_client.close()  # it hung, and another one took its place
         pending.set_result(made)

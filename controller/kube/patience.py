@@ -25,15 +25,16 @@ class Patience:
             self._told = (refused, time.monotonic() + min(max(seconds, WAIT_SECONDS_MIN), WAIT_SECONDS_MAX))
 
     def wait(self, deadline: float) -> None:
-        """Wait until it wants to be asked again; raise Refused, as it was told, where that comes after ``deadline``."""
+        """Wait until it wants to be asked again.
+
+        Raises Refused, as it was told, where that comes after ``deadline``, or where nobody is to wait any longer.
+        """
         if self._told is None:
             return
         refused, until = self._told
         left = until - time.monotonic()
-        if left > 0 and until >= deadline:
+        if left > 0 and (until >= deadline or self._closing.wait(left)):
             raise Refused(str(refused), status=refused.status, retry_after_seconds=left)
-        if left > 0:
-            self._closing.wait(left)
 
     def close(self) -> None:
         """Let nobody wait any longer."""

@@ -23,6 +23,7 @@ from controller.repository.git_source import GitRepository
 from controller.runtime.cycle import Pace
 from controller.runtime.report import Audience
 from controller.settings import Mode, Settings, StatusChannel, not_set
+from controller.versions import MetadataVersion
 from controller.wiring.links import commit_url
 
 
@@ -87,6 +88,8 @@ class DeclaredSources:
         self._read_only = read_only
         self._makers = makers
         self._opened: dict[str, tuple[SourceDeclaration, FleetSource]] = {}
+        self._levels: Mapping[str, MetadataVersion] = {}
+        """What the sources that are open know of levels of metadata.version."""
         self._declaration: Declaration | None = None
 
     def open(self, declaration: Declaration) -> Sequence[FleetSource]:
@@ -105,7 +108,7 @@ class DeclaredSources:
             for _, part in before.values():
                 if id(part) not in kept and isinstance(part, Closable):
                     part.close()
-            self._declaration = declaration
+            self._declaration, self._levels = declaration, declaration.catalog.metadata_versions
         return tuple(part for _, part in self._opened.values())
 
     def _is_one_out_of_reach(self) -> bool:
@@ -118,6 +121,8 @@ class DeclaredSources:
         kept = before[1] if same and before is not None else None
         if isinstance(kept, SimulatedSource):
             kept.replace_inventory(declaration.inventories[source.name])
+        elif self._levels != declaration.catalog.metadata_versions:
+            kept = None  # it would take a level that it does not know for none
         if kept is not None and not isinstance(kept, UnreachableSource):
             return kept
         assert source.type in self._makers, source

@@ -108,9 +108,9 @@ def test_a_changed_setting_starts_a_new_pod(kubernetes: ApiServer) -> None:
     assert 2 == len(names)
 
 
-def test_all_that_is_written_goes_to_the_claimed_disk(base: list[Document], tmp_path: Path) -> None:
+def test_all_that_is_kept_goes_to_the_claimed_disk(base: list[Document], tmp_path: Path) -> None:
     """
-    The image's volume is where the claim is mounted, and the ledger and all else that is written lies in it.
+    The image's volume is where the claim is mounted, and the ledger and all else that is kept lies in it.
     """
     (folder,) = (volume.arguments for volume in image.the(1, "VOLUME"))
     settings, variables = settings_of(base, tmp_path), variables_of(base)
@@ -120,8 +120,19 @@ def test_all_that_is_written_goes_to_the_claimed_disk(base: list[Document], tmp_
 
     assert ({"ledger": "wavefleet-ledger"}, folder) == (claims, mounts(base)["ledger"])
     assert Path(folder) == settings.ledger.parent == settings.cache.parent
-    assert folder == variables["HOME"] == variables["TMPDIR"]
+    assert folder == variables["HOME"] == variables["SQLITE_TMPDIR"]
     assert container(base)["securityContext"]["readOnlyRootFilesystem"]
+
+
+def test_keys_that_become_files_stay_in_memory(base: list[Document]) -> None:
+    """
+    Those of a kubeconfig: a pod that is killed leaves none of them on the ledger's disk, or in a snapshot of it.
+    """
+    (scratch,) = volumes(base, "emptyDir")
+
+    assert "Memory" == scratch["emptyDir"]["medium"]
+    assert scratch["emptyDir"]["sizeLimit"]
+    assert mounts(base)[scratch["name"]] == variables_of(base)["TMPDIR"]
 
 
 def volumes(documents: list[Document], kind: str) -> list[Document]:

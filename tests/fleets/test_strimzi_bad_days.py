@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import count
@@ -29,6 +30,7 @@ from tests.runtime.worlds import CountingMetrics
 NAMESPACES = count()
 LIMIT_SECONDS = 1.5
 SECONDS_MAX = 60.0
+DEPTH = 3_000
 
 Fault = Callable[[FaultProxy, str, str], None]
 
@@ -117,12 +119,11 @@ def test_a_resource_that_is_not_at_rest_says_so(
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (PAUSED, "its status does not say what it runs"),
         ({"status": {"kafkaVersion": "ours"}}, "its status does not say what it runs"),
         ({"spec": {"kafka": {"version": "latest"}}}, "'latest', which is no release such as 4.3.1"),
         ({"status": None}, "its operator has not said anything of it yet"),
     ],
-    ids=["paused", "release of nobody", "no release", "no status"],
+    ids=["release of nobody", "no release", "no status"],
 )
 def test_a_resource_from_which_nobody_can_tell_is_unknown(
     world: StrimziWorld, change: Mapping[str, Any], why: str
@@ -138,6 +139,81 @@ def test_a_resource_from_which_nobody_can_tell_is_unknown(
     assert isinstance(reading, Unknown), reading
     assert why in reading.why
     assert isinstance(clusters[other].reading, Reading)
+
+
+RESUMED = {"status": PAUSED["status"]}
+
+
+@pytest.mark.parametrize("change", [PAUSED, RESUMED], ids=["paused", "told to go on"])
+def test_a_paused_cluster_is_known_by_its_pods_though_nobody_asked_for_them(
+    world: StrimziWorld, proxy: FaultProxy, opened: Opener, change: Mapping[str, Any]
+) -> None:
+    """
+    Held, not unknown, or many of them would stop the fleet; its pods are asked for once, until its resource changes.
+    """
+    cluster, other = world.clusters
+    change_resource(world, change)
+    source = opened(world, proxy.kubeconfig())
+    first, second, third = (source.read(frozenset(), NOON).clusters for _ in range(3))
+
+    reading, later = first[cluster].reading, second[cluster].reading
+    assert isinstance(reading, Reading), reading
+    assert (release(OLD), HELD, False) == (reading.release, reading.held, reading.settled)
+    assert replace(reading, full=False) == later
+    assert second[cluster] is third[cluster]
+    assert first[other] is third[other]
+    assert 1 == len(proxy.asked("GET", "/pods"))
+
+    change_resource(world, {"metadata": {"annotations": {"strimzi.io/pause-reconciliation": None}}})
+    world.roll("a-1")
+    _await(lambda: _listed(source, cluster).held is None)
+    asked = len(proxy.asked("GET", "/pods"))
+    assert _listed(source, cluster).settled
+    assert asked == len(proxy.asked("GET", "/pods"))
+
+
+def test_a_paused_cluster_whose_pods_cannot_be_read_is_unknown_until_they_can(
+    world: StrimziWorld, proxy: FaultProxy, opened: Opener
+) -> None:
+    """
+    Safety (unknown-holds): they are asked for again the next time.
+    """
+    change_resource(world, PAUSED)
+    source = opened(world, proxy.kubeconfig())
+    proxy.refuse("GET", "/pods", 500)
+
+    found = source.read(frozenset(), NOON).clusters[world.clusters[0]].reading
+    assert isinstance(found, Unknown), found
+    assert HELD == _listed(source, world.clusters[0]).held
+
+
+def test_a_resource_nested_too_deeply_puts_its_source_out_of_reach_and_no_other(
+    world: StrimziWorld, kubernetes: ApiServer, opened: Opener, tmp_path: Path
+) -> None:
+    """
+    Safety: whether it was there before or comes with the watch; the daemon goes on, and reads it once it is mended.
+    """
+    place = StrimziWorld(kubernetes, f"bad-{next(NAMESPACES)}")
+    source, well = opened(world, kubernetes.kubeconfig()), opened(place, kubernetes.kubeconfig(), "well")
+    watcher = Watcher(timedelta(seconds=10), CountingMetrics())
+    assert {} == watcher.watch([source, well], {}, frozenset(), NOON).unreachable
+    file = tmp_path / "deep.json"
+    nested = '{"a":' * DEPTH + "1" + "}" * DEPTH
+    kind = '"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": {"name": "deep"}'
+    file.write_text(f'{{{kind}, "spec": {{"kafka": {{"version": "{OLD}", "config": {nested}}}}}}}')
+    kubernetes.kubectl("create", f"--namespace={world.namespace}", f"--filename={file}")
+    try:
+        sources = [source, opened(world, kubernetes.kubeconfig(), "anew"), well]
+        _await(lambda: len(watcher.watch(sources, {}, frozenset(), NOON).unreachable) == 2)
+        seen = watcher.watch(sources, {}, frozenset(place.clusters), NOON)
+    finally:
+        kubernetes.kubectl("delete", f"--namespace={world.namespace}", "kafka", "deep")
+
+    assert {"eu", "anew"} == set(seen.unreachable)
+    assert "context eu answered with no list of Kafka resources" in seen.unreachable["eu"]
+    assert {f"well/{place.namespace}/a-{n}" for n in (1, 2)} == set(seen.clusters)
+    assert {} == watcher.watch(sources, {}, frozenset(), NOON).unreachable
+    place.close()
 
 
 def change_resource(world: StrimziWorld, change: Mapping[str, Any]) -> None:
@@ -251,6 +327,13 @@ def _cluster(source: StrimziSource, name: str) -> Reading | Unknown:
 
 def _reading(source: StrimziSource, name: str) -> Reading:
     found = _cluster(source, name)
+    assert isinstance(found, Reading), found
+    return found
+
+
+def _listed(source: StrimziSource, name: str) -> Reading:
+    """What a cluster shows from the list."""
+    found = source.read(frozenset(), NOON).clusters[name].reading
     assert isinstance(found, Reading), found
     return found
 

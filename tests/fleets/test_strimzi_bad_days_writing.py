@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -16,7 +17,7 @@ from controller.kube.api import KubeApi
 from controller.kube.connection import Where, connect
 from controller.model.observation import Reading
 from controller.model.plan import Start
-from tests.builders import NEW, NOON, OLD, a_start, release
+from tests.builders import LEVEL_41, NEW, NOON, OLD, a_start, release
 from tests.builders_core import catalog
 from tests.contracts.strimzi_world import StrimziWorld
 from tests.real.fault_proxy import FaultProxy
@@ -154,6 +155,24 @@ def test_a_write_that_may_have_been_taken_is_in_doubt_and_written_where_it_was_n
     desk.source.start(desk.start, NOON)
     assert release(NEW) == desk.reading().wanted
     assert 2 == desk.writes()
+
+
+def test_the_release_without_the_level_that_goes_with_it_is_not_what_was_asked_for(desk: Desk) -> None:
+    """
+    Safety: somebody else wrote it where we wrote before, so that the operator would raise the level with the roll.
+    """
+    pinned = replace(desk.start, pinned=LEVEL_41)
+    kafka = {"version": NEW, "metadataVersion": None}
+    mark = {"annotations": {"wavefleet.io/fleet": desk.start.fleet}}
+    desk.world.server.patch(desk.path, {"metadata": mark, "spec": {"kafka": kafka}})
+
+    with pytest.raises(ApplyRefused, match="a-1: its resource was changed since it was read; look again"):
+        desk.source.start(pinned, NOON)
+    assert 0 == desk.writes()
+
+    desk.source.start(replace(pinned, token=desk.reading().token), NOON)
+    desk.source.start(pinned, NOON)
+    assert 1 == desk.writes()
 
 
 FAULTS = [

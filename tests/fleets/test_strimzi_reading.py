@@ -114,6 +114,17 @@ def test_a_node_that_is_not_ready_is_missing_and_waited_for() -> None:
     assert "2 of 3 nodes are ready: orders-eu1-broker-2" == finding.detail
 
 
+def test_a_cluster_of_which_nobody_tells_how_many_nodes_it_has_is_waited_for() -> None:
+    """
+    Safety (unknown-holds): however well those are that are there.
+    """
+    reading = shown(a_kafka(), replace(pods(*["4.2.1"] * 3), wanted=0))
+
+    assert [("nodes_missing", Severity.WAIT)] == [(finding.id, finding.severity) for finding in reading.findings]
+    assert "neither a node pool nor spec.kafka.replicas" in reading.findings[0].detail
+    assert "" == reading.progress
+
+
 def test_after_the_roll_the_level_is_behind_on_purpose() -> None:
     """
     Settled and healthy: the operator's warning says no more than that the level is pinned.
@@ -138,6 +149,31 @@ def test_a_level_that_is_asked_for_is_awaited() -> None:
         assert LEVELS["4.3-IV0"] == shown(waiting).wanted_metadata
         waiting["status"]["kafkaMetadataVersion"] = "4.3-IV0"
         assert shown(waiting).settled
+
+
+def test_a_level_that_no_known_release_has_is_awaited_until_its_operator_says_its_very_name() -> None:
+    """
+    Safety (unknown-holds): nobody here can tell whether another one is as high.
+    """
+    waiting = a_kafka(level="9.9-IV9")
+    assert not shown(waiting).settled
+    assert "metadata.version 4.2-IV1 to become 9.9-IV9, which no known release has" == shown(waiting).progress
+
+    waiting["status"]["kafkaMetadataVersion"] = "9.9-IV9"
+    assert shown(waiting).settled
+    assert "" == shown(waiting).progress
+    assert shown(waiting).metadata_version is None
+
+
+def test_a_status_of_another_release_is_not_overruled_by_pods() -> None:
+    """
+    The reconciliation that changed them is not over before its status says so.
+    """
+    after = a_kafka(version="4.3.1", kafkaVersion="4.2.1")
+    assert not shown(after, pods(*["4.3.1"] * 3)).settled
+
+    after["status"]["kafkaVersion"] = "4.3.1"
+    assert shown(after, pods(*["4.3.1"] * 3)).settled
 
 
 def test_what_its_operator_does_not_support_is_refused_in_its_own_words() -> None:

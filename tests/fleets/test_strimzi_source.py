@@ -215,6 +215,21 @@ def test_a_cluster_made_anew_under_its_old_name_is_another_one(world: StrimziWor
     assert "has not said anything" in found.why
 
 
+def test_a_cluster_whose_resource_is_being_deleted_is_held(world: StrimziWorld) -> None:
+    """
+    A finalizer keeps it for a while, and nothing is begun in that time; in a person's words where there are some.
+    """
+    cluster, path = world.clusters[0], f"/apis/kafka.strimzi.io/v1/namespaces/{world.namespace}/kafkas/a-1"
+    world.server.patch(path, {"metadata": {"finalizers": ["test.wavefleet.io/kept"]}})
+    assert reading_of(world, cluster).held is None
+    world.server.call("DELETE", path)
+    assert "its resource is being deleted" == reading_of(world, cluster).held
+
+    world.server.patch(path, {"metadata": {"annotations": {"wavefleet.io/hold": "INC-4711"}}})
+    assert "INC-4711" == reading_of(world, cluster).held
+    world.server.patch(path, {"metadata": {"finalizers": None}})
+
+
 def test_a_name_with_dots_and_a_resource_of_a_mebibyte_are_clusters_like_others(world: StrimziWorld) -> None:
     """
     Whatever people keep in their annotations is none of our concern.

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from itertools import count
@@ -66,6 +67,26 @@ def test_a_server_that_wants_to_be_left_alone_for_longer_than_the_limit_is(
 
     _await_answer(partial(api.get, kept))
     assert 3 <= time.monotonic() - began
+
+
+def test_a_client_that_is_closed_leaves_a_server_alone_that_wants_to_be(
+    proxy: FaultProxy, behind: Client, kept: str
+) -> None:
+    """
+    Whoever waits then, or comes after, is told at once, and nothing is sent; nobody hammers it until a time limit.
+    """
+    proxy.refuse("GET", kept, 429, {"Retry-After": "30"}, times=1000)
+    api, began = behind(60.0), time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(api.get, kept)
+        _await_asked(proxy, kept)
+        api.close()
+        for ask in (waiting.result, partial(api.get, kept)):
+            with pytest.raises(Refused, match="context fleet answered 429: the proxy says so"):
+                ask()
+
+    assert 1 == len(proxy.asked("GET", kept))
+    assert time.monotonic() - began < 15
 
 
 def test_a_server_that_wants_to_be_left_alone_for_a_day_is_asked_again_after_a_minute(
@@ -270,6 +291,14 @@ def _api_at(server: ApiServer, url: str, more: str = "") -> KubeApi:
 def _watch(api: KubeApi) -> bytes:
     with closing(api.lines(MAPS, {"watch": "true", "timeoutSeconds": "30"}, quiet_seconds=30)) as lines:
         return next(lines)
+
+
+def _await_asked(proxy: FaultProxy, path: str) -> None:
+    """Wait until it was asked for, and the answer is there."""
+    deadline = time.monotonic() + 30
+    while not proxy.asked("GET", path):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _await_answer(ask: Callable[[], bytes]) -> None:

@@ -1,11 +1,19 @@
 """Finding an API server: what a kubeconfig file may be wrong in, and that no secret of it is ever told."""
 
+import base64
+import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from controller.errors import ObservationError
+from controller.kube.api import KubeApi
 from controller.kube.connection import Where, connect
+from tests.real.fault_proxy import FaultProxy
+from tests.real.kubernetes import ApiServer
+from tests.real.ssh_server import free_port
 
 SECRET = "s3cret-t0ken"
 GOOD = f"""\
@@ -84,3 +92,52 @@ def test_outside_of_a_cluster_the_own_one_is_not_there() -> None:
     """
     with pytest.raises(ObservationError, match=r"the cluster that we run in: .*service account"):
         connect(Where())
+
+
+def _is_away(proxy: FaultProxy) -> str:
+    del proxy
+    return f"https://127.0.0.1:{free_port()}/{SECRET}"
+
+
+def _has_no_tokens(proxy: FaultProxy) -> str:
+    told = {"token_endpoint": f"https://127.0.0.1:{free_port()}/{SECRET}"}
+    proxy.answer("GET", "openid-configuration", 200, json.dumps(told).encode())
+    return proxy.url
+
+
+def _forgot_us(proxy: FaultProxy) -> str:
+    told = {"token_endpoint": f"{proxy.url}/token"}
+    proxy.answer("GET", "openid-configuration", 200, json.dumps(told).encode())
+    said = {"error": "invalid_grant", "error_description": f"{SECRET} is revoked"}
+    proxy.answer("POST", "/token", 400, json.dumps(said).encode())
+    return proxy.url
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind"),
+    [(_is_away, "MaxRetryError"), (_has_no_tokens, "ConnectionError"), (_forgot_us, "InvalidGrantError")],
+)
+def test_a_login_that_fails_in_whatever_way_is_told_by_its_kind_alone(
+    kubernetes: ApiServer, proxy: FaultProxy, provider: Callable[[FaultProxy], str], kind: str, tmp_path: Path
+) -> None:
+    """
+    Identity providers are asked by other libraries, whose errors are their own and quote what was sent.
+    """
+    parts = (base64.urlsafe_b64encode(json.dumps(each).encode()).decode() for each in ({"alg": "n"}, {"exp": 1000}))
+    file = tmp_path / "config"
+    settings = {
+        "client-id": "us",
+        "client-secret": SECRET,
+        "id-token": ".".join((*(each.rstrip("=") for each in parts), "signed")),
+        "refresh-token": SECRET,
+        "idp-issuer-url": provider(proxy),
+        "idp-certificate-authority": str(kubernetes.certificate),
+    }
+    user = json.dumps({"auth-provider": {"name": "oidc", "config": settings}})
+    file.write_text(GOOD.replace(f"{{token: {SECRET}}}", user))
+    where = Where("eu", file)
+
+    with pytest.raises(ObservationError, match=rf"context eu of .*: logging in failed \({kind}\); check the ") as wrong:
+        KubeApi(partial(connect, where), str(where), 10.0)
+
+    assert SECRET not in str(wrong.value)

@@ -108,6 +108,43 @@ def at_once() -> Iterator[None]:
     login_module.AGAIN_SECONDS = before
 
 
+@pytest.fixture
+def hangs_soon() -> Iterator[None]:
+    """Takes a login for one that hangs as soon as somebody waited for it, for one test."""
+    before = login_module.FIRST_SECONDS_MAX, login_module.HANGS_SECONDS
+    login_module.FIRST_SECONDS_MAX, login_module.HANGS_SECONDS = 0.1, 0.05
+    yield
+    login_module.FIRST_SECONDS_MAX, login_module.HANGS_SECONDS = before
+
+
+class Hanging:
+    """Logs in with the token file; some logins hang until they are let go, with the token that there was before."""
+
+    def __init__(self, desk: Desk, kubernetes: ApiServer, *, hang: int) -> None:
+        self.goes_on = threading.Event()
+        self.begun = 0
+        self._hang = hang
+        file = desk.folder / "kubeconfig-of-hanging"
+        text = kubernetes.kubeconfig().read_text()
+        file.write_text(text.replace("token: admin-token", f"tokenFile: '{desk.folder / 'token'}'"))
+        self._connect = partial(connect, Where("fleet", file))
+
+    def connect(self) -> ApiClient:
+        """Log in."""
+        self.begun += 1
+        made = self._connect()
+        if self.begun <= self._hang:
+            self.goes_on.wait(60)
+        return made
+
+    def end(self) -> None:
+        """Let all that hang go on to their end."""
+        self.goes_on.set()
+        for thread in threading.enumerate():
+            if thread.name == "login-context fleet":
+                thread.join(60)
+
+
 WAYS = pytest.mark.parametrize("how", [Desk.reading, Desk.running], ids=["token file", "login program"])
 
 
@@ -209,6 +246,43 @@ def test_a_login_program_that_hangs_keeps_nobody_for_longer_than_its_limit(desk:
     (desk.folder / "hang").unlink()
     assert b"APIVersions" in api.get("/api")
     assert 1 == desk.runs()
+
+
+@pytest.mark.usefixtures("hangs_soon")
+def test_a_login_that_hangs_once_is_followed_by_another_and_what_it_comes_to_counts_no_more(
+    desk: Desk, kubernetes: ApiServer
+) -> None:
+    """
+    Its source is read again without a restart; the token that it found long ago is not shown to anybody.
+    """
+    desk.token = ENDED
+    hanging = Hanging(desk, kubernetes, hang=1)
+    api = desk.opened(hanging.connect)
+    desk.token = ADMIN
+    assert "items" in json.loads(api.get("/api/v1/namespaces"))
+
+    hanging.end()
+    assert "items" in json.loads(api.get("/api/v1/namespaces"))
+    assert 2 == hanging.begun
+
+
+@pytest.mark.usefixtures("hangs_soon")
+def test_only_so_many_logins_hang_at_once(desk: Desk, kubernetes: ApiServer) -> None:
+    """
+    However often somebody calls: each holds a thread; once they end, the newest of them counts.
+    """
+    hanging = Hanging(desk, kubernetes, hang=100)
+    desk.limit_seconds = 0.1
+    api = desk.opened(hanging.connect)
+    for _ in range(2 * login_module.HANGING_MAX):
+        with pytest.raises(Unanswered, match="logging in takes too long"):
+            api.get("/api")
+    assert login_module.HANGING_MAX == hanging.begun
+
+    hanging.end()
+    desk.limit_seconds = 10.0
+    assert b"APIVersions" in api.get("/api")
+    assert login_module.HANGING_MAX == hanging.begun
 
 
 def test_a_slow_login_that_fails_is_told_to_whoever_calls(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from controller.errors import ApplyRefused, ObservationError, SettingsError
 from controller.model.declaration import Declaration, SourceDeclaration
 from controller.ports import FleetSource
 from controller.settings import Settings, load_settings
+from controller.versions import MetadataVersion
 from controller.wiring.parts import MAKERS, DeclaredSources, Maker, Setup
 from tests.builders import NOON, a_start, an_inventory, place
 from tests.builders_core import a_declaration
@@ -114,6 +115,24 @@ def test_a_source_that_did_not_change_stays_the_same_object(settings: Settings, 
 
     assert opened[0][0] is opened[1][0] is opened[2][0]
     assert opened[0][1] is not opened[2][1]
+
+
+def test_live_sources_are_opened_anew_where_a_revision_knows_other_levels(settings: Settings) -> None:
+    """
+    They would take a level that they do not know for none; a simulated fleet goes on, and so does everybody after that.
+    """
+    before = declared("simulated", "lab")
+    level = MetadataVersion(99, "4.9-IV0", changes_metadata=False)
+    known = {**before.catalog.metadata_versions, level.name: level}
+    after = replace(before, catalog=replace(before.catalog, metadata_versions=known))
+    sources = DeclaredSources(settings)
+
+    first, same, other, kept = (sources.open(each) for each in (before, replace(before), after, replace(after)))
+
+    assert first == same
+    assert first[0] is other[0]
+    assert first[1] is not other[1]
+    assert other == kept
 
 
 def test_a_kubernetes_is_read_by_what_is_declared_of_it(

@@ -48,6 +48,14 @@ class _ApiGroup(msgspec.Struct):
     versions: list[_VersionEntry]
 
 
+class _Kind(msgspec.Struct):
+    name: str
+
+
+class _Kinds(msgspec.Struct):
+    resources: list[_Kind]
+
+
 class _Bookmark(msgspec.Struct):
     class Metadata(msgspec.Struct):
         """Only the state of the collection is said."""
@@ -122,6 +130,15 @@ class Listing:
     def group_path(self, namespace: str) -> str:
         """Return where Strimzi's resources of a namespace lie. Raises KubeError, ObservationError."""
         return f"/apis/{GROUP}/{self._served()}/namespaces/{namespace}"
+
+    def lacks(self, kind: str) -> bool:
+        """Tell whether the server itself says that it has no such kind of Strimzi's, named as in paths.
+
+        Raises KubeError, ObservationError or one of typedjson.UNREADABLE.
+        """
+        found = typedjson.decode(self._api.get(f"/apis/{GROUP}/{self._served()}"), _Kinds)
+        known = {each.name for each in found.resources}
+        return "kafkas" in known and kind not in known
 
     def close(self) -> None:
         """Stop watching, with the next word of the server at the latest; the connections are their owner's to close."""

@@ -70,9 +70,9 @@ class Reader:
         level, wanted_level = self._level(resource.level), self._level(resource.metadata_version)
         answered = resource.observed_generation == resource.generation
         failure = _failure(resource.conditions) if answered else None
-        paused = resource.annotations.get(PAUSE) == "true" or _condition(resource, "ReconciliationPaused") is not None
-        arrived = releases[0] == releases[-1] == wanted and _has_reached(level, wanted_level)
-        ready = _condition(resource, "Ready") is not None
+        told = resource.running is None or _release(resource.running) == wanted
+        arrived = told and releases[0] == releases[-1] == wanted and self._has_arrived(resource)
+        ready = resource.condition("Ready") is not None
         operator = operator_of(resource, operators)
         busy = not_done(resource, operator)
         findings = [*_failures(failure), *_warnings(resource.conditions), *_missing(nodes)]
@@ -81,21 +81,35 @@ class Reader:
             highest=releases[-1],
             wanted=wanted,
             token=resource.token,
-            settled=answered and ready and arrived and not paused and not busy and failure is None,
+            settled=answered and ready and arrived and not resource.is_paused and not busy and failure is None,
             findings=tuple(findings),
             metadata_version=level,
             wanted_metadata=wanted_level,
             zookeeper=resource.zookeeper,
             full=nodes is not None,
             kafka_id=resource.kafka_id,
-            held=_held(resource, paused=paused),
+            held=_held(resource),
             fleet=resource.annotations.get(marks.FLEET),
             owner=owner_of(resource, take_over=self.take_over),
             refused=failure.message if failure is not None and failure.reason in REFUSALS else None,
             changed_by=max(resource.writers, key=lambda writer: writer.time).name if resource.writers else "",
-            progress=_progress(nodes, wanted) or busy or _level_progress(level, wanted_level),
+            progress=_progress(nodes, wanted) or busy or self._level_progress(resource),
             supported=supported_for(resource, operator),
         )
+
+    def _has_arrived(self, resource: KafkaResource) -> bool:
+        """Tell whether the level that is asked for is there; one that no release here has is told by its name alone."""
+        asked, level = self._level(resource.metadata_version), self._level(resource.level)
+        if not resource.metadata_version or resource.metadata_version == resource.level:
+            return True
+        return asked is not None and level is not None and level >= asked
+
+    def _level_progress(self, resource: KafkaResource) -> str:
+        """Say that another level is asked for; a person may have asked for one that no release here has."""
+        if self._has_arrived(resource):
+            return ""
+        asked = self._level(resource.metadata_version) or f"{resource.metadata_version}, which no known release has"
+        return f"metadata.version {resource.level or 'unknown'} to become {asked}"
 
     def _level(self, name: str | None) -> MetadataVersion | None:
         """Return a level by its name; ``4.3`` means the newest of that line (``MetadataVersion.fromVersionString``)."""
@@ -135,14 +149,6 @@ def _release(text: str | None) -> KafkaVersion | None:
         return None
 
 
-def _has_reached(level: MetadataVersion | None, wanted: MetadataVersion | None) -> bool:
-    return wanted is None or (level is not None and level >= wanted)
-
-
-def _condition(resource: KafkaResource, kind: str) -> Condition | None:
-    return next((each for each in resource.conditions if each.type == kind and each.holds), None)
-
-
 def _failure(conditions: Sequence[Condition]) -> Condition | None:
     """Return why the last reconciliation failed; that a new cluster is being made is no failure."""
     for each in conditions:
@@ -169,6 +175,9 @@ def _missing(nodes: Nodes | None) -> Iterator[Finding]:
     """Yield how many nodes are not there, or not ready, of those that should be."""
     if nodes is None:
         return
+    if nodes.wanted == 0:
+        told = "nobody tells how many nodes there should be: found neither a node pool nor spec.kafka.replicas"
+        yield Finding("nodes_missing", Severity.WAIT, told)
     away = sorted(pod.name for pod in nodes.pods if not pod.is_ready)
     ready = len(nodes.pods) - len(away)
     if ready < nodes.wanted:
@@ -177,21 +186,18 @@ def _missing(nodes: Nodes | None) -> Iterator[Finding]:
         yield Finding("nodes_missing", Severity.WAIT, detail)
 
 
-def _held(resource: KafkaResource, *, paused: bool) -> str | None:
+def _held(resource: KafkaResource) -> str | None:
     """Return why a person keeps it where it is: in words of theirs, or by pausing its operator."""
     hold = resource.annotations.get(marks.HOLD)
     if hold is not None:
         return hold
-    return f"its operator is paused; remove the annotation {PAUSE}" if paused else None
-
-
-def _level_progress(level: MetadataVersion | None, wanted: MetadataVersion | None) -> str:
-    """Say that another level is asked for; a person may have asked for one that no release here serves."""
-    return "" if _has_reached(level, wanted) else f"metadata.version {level or 'unknown'} to become {wanted}"
+    if resource.deleting:
+        return "its resource is being deleted"
+    return f"its operator is paused; remove the annotation {PAUSE}" if resource.is_paused else None
 
 
 def _progress(nodes: Nodes | None, wanted: KafkaVersion) -> str:
     if nodes is None:
         return ""
-    there = sum(pod.is_ready and _release(pod.release) == wanted for pod in nodes.pods)
-    return "" if there == len(nodes.pods) == nodes.wanted else f"{there} of {nodes.wanted} brokers"
+    there, count = sum(pod.is_ready and _release(pod.release) == wanted for pod in nodes.pods), len(nodes.pods)
+    return "" if there == count == (nodes.wanted or count) else f"{there} of {nodes.wanted or count} brokers"

@@ -63,7 +63,11 @@ class KafkaResource(msgspec.Struct, frozen=True):
     version: str | None
     metadata_version: str | None
     image: str | None
+    replicas: int | None
+    """``spec.kafka.replicas``: how many brokers there should be where there are no node pools (``v1beta2``)."""
     zookeeper: bool
+    deleting: bool
+    """It is being deleted."""
     observed_generation: int | None
     """None before its operator has said anything of it."""
     running: str | None
@@ -77,6 +81,18 @@ class KafkaResource(msgspec.Struct, frozen=True):
     writers: tuple[Writer, ...]
     problem: str = ""
     """Why the rest of it cannot be understood."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Its operator was told to leave it alone, and then says nothing of what it runs: only its pods do.
+
+        Once it is told to go on, it still says nothing before its next reconciliation is done.
+        """
+        return self.annotations.get(PAUSE) == "true" or self.condition("ReconciliationPaused") is not None
+
+    def condition(self, kind: str) -> Condition | None:
+        """Return the first condition of a kind that holds."""
+        return next((each for each in self.conditions if each.type == kind and each.holds), None)
 
     @property
     def path(self) -> str:
@@ -127,12 +143,14 @@ class _Metadata(msgspec.Struct, rename="camel"):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     managed_fields: list[_ManagedFields] = []
+    deletion_timestamp: str | None = None
 
 
 class _KafkaSpec(msgspec.Struct, rename="camel"):
     version: str | None = None
     metadata_version: str | None = None
     image: str | None = None
+    replicas: int | None = None
 
 
 class _Spec(msgspec.Struct):
@@ -218,7 +236,9 @@ def decode_resource(content: bytes) -> KafkaResource:
             version=None,
             metadata_version=None,
             image=None,
+            replicas=None,
             zookeeper=False,
+            deleting=False,
             observed_generation=None,
             running=None,
             level=None,
@@ -253,7 +273,9 @@ def _resource(item: _Kafka) -> KafkaResource:
         version=kafka.version,
         metadata_version=kafka.metadata_version,
         image=kafka.image,
+        replicas=kafka.replicas,
         zookeeper=_is_on_zookeeper(spec, status),
+        deleting=metadata.deletion_timestamp is not None,
         observed_generation=status.observed_generation,
         running=status.kafka_version,
         level=status.kafka_metadata_version,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 from controller import typedjson
@@ -17,13 +18,13 @@ from controller.errors import ApplyRefused, ObservationError
 from controller.fleets.strimzi.listing import Listing, Scope
 from controller.fleets.strimzi.operators import Operator, Operators
 from controller.fleets.strimzi.reading import Nodes, Reader
-from controller.fleets.strimzi.resources import KafkaResource, decode_pods, decode_pools, decode_resource
+from controller.fleets.strimzi.resources import KafkaResource, Pools, decode_pods, decode_pools, decode_resource
 from controller.fleets.strimzi.rights import OPTIONAL, RIGHTS, Right, missing_rights
 from controller.fleets.strimzi.writing import Writer
 from controller.kube.api import KubeApi
 from controller.kube.connection import Where, connect
 from controller.kube.faults import KubeError, Refused
-from controller.model.observation import Endpoints, ObservedCluster, SourceReading, Unknown
+from controller.model.observation import Endpoints, ObservedCluster, Reading, SourceReading, Unknown
 from controller.model.plan import Start
 from controller.versions import MetadataVersion
 
@@ -31,6 +32,9 @@ READERS_MAX = 8
 """Clusters that are read in full at the same time."""
 WATCHES_MAX = 20
 """Namespaces that are watched one by one; more are seen through one watch of all."""
+
+
+_POOLS = "kafkanodepools"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,11 @@ class StrimziSource:
         resources = {path: each for listing in self._listings for path, each in listing.resources().items()}
         self._observed = {path: self._known(path, each) for path, each in resources.items() if self._is_ours(each)}
         clusters = {observed.name: observed for _, observed in self._observed.values()}
-        wanted = {path: cluster for path, (_, cluster) in self._observed.items() if cluster.name in full}
+        wanted = {
+            path: cluster
+            for path, (resource, cluster) in self._observed.items()
+            if cluster.name in full or _only_its_pods_tell(resource, cluster)
+        }
         futures = {path: self._readers.submit(self._read_fully, path) for path in wanted}
         for path, cluster in wanted.items():
             observed = self._outcome(path, cluster, futures[path])
@@ -118,6 +126,7 @@ class StrimziSource:
                 del clusters[cluster.name]
             else:
                 clusters[cluster.name] = observed
+                self._keep_what_pods_told(path, observed)
         return SourceReading(self._name, clusters)
 
     def missing_rights(self) -> Sequence[str]:
@@ -172,13 +181,33 @@ class StrimziSource:
         typedjson.UNREADABLE.
         """
         resource = decode_resource(self._api.get(self._listings[0].path_of(path)))
-        core, strimzi = f"/api/v1/namespaces/{resource.namespace}", self._listings[0].group_path(resource.namespace)
+        core = f"/api/v1/namespaces/{resource.namespace}"
         labels = f"strimzi.io/cluster={resource.name}"
         kafka = f"{labels},strimzi.io/kind=Kafka,strimzi.io/name={resource.name}-kafka"
         pods = decode_pods(self._api.get(f"{core}/pods", {"labelSelector": kafka}))
-        pools = decode_pools(self._api.get(f"{strimzi}/kafkanodepools", {"labelSelector": labels}))
-        observed = self._cluster(resource, Nodes(pods, pools.nodes))
+        pools = self._pools(resource, labels)
+        observed = self._cluster(resource, Nodes(pods, pools.nodes or resource.replicas or 0))
         return replace(observed, endpoints=Endpoints(expected=pools.brokers))
+
+    def _pools(self, resource: KafkaResource, labels: str) -> Pools:
+        """Return what the node pools of a cluster want; operators before 0.36 bring no such kind.
+
+        That there are none is believed where the server lists its kinds, since anybody in front of it may answer 404.
+        """
+        listing = self._listings[0]
+        try:
+            pools = self._api.get(f"{listing.group_path(resource.namespace)}/{_POOLS}", {"labelSelector": labels})
+        except Refused as error:
+            if error.status == HTTPStatus.NOT_FOUND and resource.replicas is not None and listing.lacks(_POOLS):
+                return Pools(0, None)
+            raise
+        return decode_pools(pools)
+
+    def _keep_what_pods_told(self, path: str, observed: ObservedCluster) -> None:
+        """Know a paused cluster by its pods until its resource changes: its operator does not change what they run."""
+        resource, listed = self._observed[path]
+        if _only_its_pods_tell(resource, listed) and isinstance(observed.reading, Reading):
+            self._observed[path] = resource, replace(listed, reading=replace(observed.reading, full=False))
 
     def _outcome(
         self, path: str, cluster: ObservedCluster, future: "Future[ObservedCluster]"
@@ -195,3 +224,8 @@ class StrimziSource:
         except typedjson.UNREADABLE as error:
             why = f"what {self._api.name} says of {path} cannot be understood: {error}"
             return replace(cluster, reading=Unknown(why))
+
+
+def _only_its_pods_tell(resource: KafkaResource, listed: ObservedCluster) -> bool:
+    """Tell whether the list says nothing of what a paused cluster runs."""
+    return resource.is_paused and isinstance(listed.reading, Unknown)

@@ -86,9 +86,13 @@ class Writer:
 
 
 def _is_taken(start: Start, found: KafkaResource) -> bool:
-    """Tell whether an earlier try of this very start was taken, its answer perhaps lost."""
+    """Tell whether an earlier try of this very start was taken, its answer perhaps lost.
+
+    One that pins the level was so only where the level is pinned: somebody else may have asked for the release alone.
+    """
     asks = found.version if isinstance(start.target, KafkaVersion) else found.metadata_version
-    return found.annotations.get(marks.FLEET) == start.fleet and asks == str(start.target)
+    pinned = start.pinned is None or found.metadata_version == str(start.pinned)
+    return found.annotations.get(marks.FLEET) == start.fleet and asks == str(start.target) and pinned
 
 
 def wish(start: Start) -> dict[str, Any]:
