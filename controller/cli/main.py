@@ -26,7 +26,14 @@ from controller.cli.commands import (
     validate,
 )
 from controller.cli.exits import Exit
-from controller.cli.options import OF_ALL, OF_THE_LEDGER, OF_THE_REPOSITORY, SettingsCommand, with_settings
+from controller.cli.options import (
+    OF_ALL,
+    OF_THE_BROKERS,
+    OF_THE_LEDGER,
+    OF_THE_REPOSITORY,
+    SettingsCommand,
+    with_settings,
+)
 from controller.cli.speech import complain, drop_the_rest, forgive_encodings, say
 
 app = typer.Typer(
@@ -61,13 +68,14 @@ for _command, _shown, _short_help in (
     (cycle.cycle, OF_ALL, "Run exactly one cycle."),
     (plan.plan, OF_THE_REPOSITORY, "Print what would happen now; nothing is written."),
     (status.status, OF_THE_LEDGER, "Print how each group stands."),
-    (explain.explain, OF_THE_REPOSITORY, "Print why a cluster does not move."),
+    (explain.explain, OF_THE_BROKERS, "Print why a cluster does not move."),
     (history.history, OF_THE_LEDGER, "Print what was decided, and when."),
     (halt.halt, OF_THE_LEDGER, "Stop every start in a group, or in the fleet."),
     (halt.resume, OF_THE_LEDGER, "Lift halts and quarantines."),
     (check.check, OF_ALL, "Try everything that the daemon needs."),
 ):
-    app.command(cls=SettingsCommand, short_help=_short_help)(with_settings(_command, _shown))
+    _answers = _command not in (run.run, cycle.cycle)
+    app.command(cls=SettingsCommand, short_help=_short_help)(with_settings(_command, _shown, answers=_answers))
 app.command(short_help="Check the files of a fleet repository.")(validate.validate)
 app.command(short_help="Play what a folder declares, in virtual time.")(simulate.simulate)
 app.command(short_help="Show a rollout over the example fleet.")(demo.demo)

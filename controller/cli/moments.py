@@ -11,9 +11,9 @@ def parse_moment(text: str) -> datetime:
     """Read an ISO 8601 date and time; without an offset it is UTC."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"found {text!r}, expected a time such as 2026-03-02T09:00Z") from None
-    return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def parse_end(text: str) -> datetime | timedelta:
@@ -23,10 +23,9 @@ def parse_end(text: str) -> datetime | timedelta:
     except ValueError:
         pass
     try:
-        day = date.fromisoformat(text)
-    except ValueError:
+        return datetime.combine(date.fromisoformat(text), time(), UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):
         return parse_moment(text)
-    return datetime.combine(day, time(), UTC) + timedelta(days=1)
 
 
 def parse_span(text: str) -> timedelta:

@@ -5,6 +5,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from typer.core import TyperCommand
 
 from controller.cli.exits import exit_codes
 from controller.settings import SETTINGS, SETTINGS_FILE_FLAG, Setting, Settings, load_settings
+from controller.settings.kinds import LogLevel
 
 OF_THE_LEDGER = ("ledger",)
 """The settings that ``--help`` shows for commands that only need the ledger; the others are taken, too."""
@@ -21,6 +23,8 @@ OF_THE_REPOSITORY = (
     *("git_username", "git_token", "ssh_key", "ssh_known_hosts", "allow_http"),
 )
 """Those of commands that judge without saying anything to anybody."""
+OF_THE_BROKERS = (*OF_THE_REPOSITORY, "kafka_credentials", "kafka_username", "kafka_password")
+"""Those of commands that ask brokers, too."""
 OF_ALL = tuple(setting.name for setting in SETTINGS)
 
 _PANEL = "Settings"
@@ -74,10 +78,13 @@ class SettingsCommand(TyperCommand):
                     formatter.write_dl(records)
 
 
-def with_settings(command: Callable[..., None], shown: Collection[str] = OF_ALL) -> Callable[..., None]:
+def with_settings(
+    command: Callable[..., None], shown: Collection[str] = OF_ALL, *, answers: bool = False
+) -> Callable[..., None]:
     """Give ``command`` its keyword ``settings``, read from flags, environment and file; errors become exit codes.
 
-    ``shown`` names the settings that its help lists.
+    ``shown`` names the settings that its help lists. One that ``answers`` a person says all in its answer, and logs
+    nothing of less weight than a warning beside it, unless ``debug`` is asked for.
     """
     plain = inspect.signature(command)
     own = [parameter for name, parameter in plain.parameters.items() if name != "settings"]
@@ -92,7 +99,8 @@ def with_settings(command: Callable[..., None], shown: Collection[str] = OF_ALL)
         given = {key: values.pop(name) for name, key in names.items()}
         with exit_codes():
             settings: Settings = load_settings(given, os.environ)
-            log_to(sys.stderr, settings)
+            is_mild = answers and settings.log_level is LogLevel.INFO
+            log_to(sys.stderr, replace(settings, log_level=LogLevel.WARNING) if is_mild else settings)
             command(**values, settings=settings)
 
     wrapped.__signature__ = plain.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from controller.cli.render import moment_json, to_json
 from controller.cli.speech import say
 from controller.history.records import RolloutKind
 from controller.model.durations import format_duration, format_rough
+from controller.model.names import listed
 from controller.simulate.events import Event, EventKind
 from controller.simulate.lengths import DELAYS, Length, RolloutSummary, Summary
 from controller.simulate.play import Play
@@ -114,7 +115,16 @@ def summary_text(play: Play, scenario: Scenario) -> str:
     summary = play.summary()
     why = "nothing can change any more" if play.ended_early else f"--until {_shown(scenario.until)}"
     lines = [f"{_shown(play.now)}  end: {why}", ""]
-    return "\n".join(lines + (_table_of(summary) if summary.rollouts else [NOTHING]))
+    return "\n".join(lines + (_table_of(summary) if summary.rollouts else []) + _notes_of(play, scenario))
+
+
+def _notes_of(play: Play, scenario: Scenario) -> list[str]:
+    """Return why nothing was to do, where that was so, and which groups had no cluster."""
+    empty = play.groups_without_clusters
+    if len(empty) == len(scenario.declaration.groups) and empty:
+        return [f"nothing to do: no group selects a cluster: {listed(empty)}"]
+    nothing = [] if play.summary().rollouts else [NOTHING]
+    return nothing + ([f"selects no cluster: {listed(empty)}"] if empty else [])
 
 
 def _table_of(summary: Summary) -> list[str]:

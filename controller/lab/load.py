@@ -294,9 +294,14 @@ def load(reach: Reach, order: LoadOrder, acked_file: Path, progress: Progress = 
 
 def acked_file(cluster_dir: Path, topic: str) -> Path:
     """Where the acknowledged records of ``topic`` stand if nobody asked for another place; removed with the lab."""
-    if not _TOPIC_NAME.fullmatch(topic):
-        raise LabError(f"topic: found {topic!r}, expected 1 to 200 letters, digits, dots, dashes and underscores")
-    return cluster_dir / "load" / f"{topic}.acked"
+    return cluster_dir / "load" / f"{checked_topic(topic)}.acked"
+
+
+def checked_topic(topic: str) -> str:
+    """Return ``topic``; LabError where none can be called so."""
+    if not _TOPIC_NAME.fullmatch(topic) or topic in (".", ".."):
+        raise LabError(f"found {topic!r}, expected 1 to 200 letters, digits, dots, dashes and underscores")
+    return topic
 
 
 def silence_client() -> None:

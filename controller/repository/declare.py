@@ -6,11 +6,13 @@ What depends on one file, the fleet's defaults and the catalog is kept by blob i
 time. No file's mistake hides another's: the problems of all files are told together, up to a bound.
 """
 
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import PurePath
 from typing import TypeVar
 
-from controller.errors import DeclarationError, Problem
+from controller.errors import ControllerError, DeclarationError, Problem
 from controller.model.catalog import Catalog
 from controller.model.declaration import Declaration
 from controller.model.inventory import Inventory
@@ -44,13 +46,15 @@ PROBLEMS_MAX = 1_000
 BYTES_MAX = 32 * 1024 * 1024
 """Of all files together."""
 
+_WITHOUT_BUG = "content that it can read; this is a bug of Wavefleet, please report it with this file"
+
 T = TypeVar("T")
 
 
 def load(tree: Tree, cache: BlobCache) -> Declaration:
     """Return what the tree declares. Raises DeclarationError with every problem, RepositoryError from the tree."""
     reading = _Reading(tree, cache)
-    declaration = reading.declaration()
+    declaration = reading.read()
     cache.end_load()
     if declaration is None:
         raise DeclarationError(reading.told())
@@ -60,7 +64,7 @@ def load(tree: Tree, cache: BlobCache) -> Declaration:
 def validate(tree: Tree) -> tuple[Problem, ...]:
     """Return every problem of the tree, by file and line; none where it can be loaded. Raises RepositoryError."""
     reading = _Reading(tree, BlobCache())
-    reading.declaration()
+    reading.read()
     return reading.told()
 
 
@@ -71,6 +75,8 @@ class _Reading:
         self._tree = tree
         self._cache = cache
         self._problems: list[Problem] = []
+        self._at = FLEET
+        """The file that is being read."""
 
     def told(self) -> tuple[Problem, ...]:
         """Return the problems, each once, in order; of very many the first."""
@@ -82,8 +88,22 @@ class _Reading:
         rest = Problem(last.file, last.line, "", f"{more} more problems after this one", "these to be mended first")
         return (*problems[:PROBLEMS_MAX], rest)
 
-    def declaration(self) -> Declaration | None:
-        """Return the declaration, or None where there are problems."""
+    def read(self) -> Declaration | None:
+        """Return the declaration, or None where there are problems.
+
+        Also where our own code stumbles over a file: a commit may be refused for that, but end no daemon.
+        """
+        try:
+            return self._declaration()
+        except (ControllerError, OSError, MemoryError):  # the machine's or the remote's trouble, not the author's
+            raise
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw, whatever it is
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__}: {shown(str(error))}, in {PurePath(at.filename).name}:{at.lineno}"
+            self._note(self._at, f"content that Wavefleet stumbles over ({where})", _WITHOUT_BUG)
+            return None
+
+    def _declaration(self) -> Declaration | None:
         files = self._find_files()
         fleet = self._read_fleet(files.get(FLEET))
         catalog = self._read_catalog(files.get(RELEASES))
@@ -156,6 +176,7 @@ class _Reading:
             return judge(path, next(contents))
 
         for blob in blobs:
+            self._at = blob.path
             yield self._cache.kept(keys[blob.path], partial(judge_next, blob.path))
 
     def _read_fleet(self, blob: Blob | None) -> WrittenFleet | None:

@@ -52,6 +52,10 @@ class Fields:
         """Tell whether the field was written, and not refused."""
         return self._value(key) is not None
 
+    def is_absent(self, key: str) -> bool:
+        """Tell whether nobody wrote the field, neither rightly nor wrongly."""
+        return not isinstance(self._node.value, dict) or key not in self._node.value
+
     def word(self, key: str) -> Word | None:
         """Return the text of a field with its place."""
         node = self._value(key)

@@ -50,10 +50,11 @@ def _property_names(validator: Json, rule: Json, instance: Json, _: Json) -> Ite
 def _unique(_: Json, wanted: bool, instance: Json, __: Json) -> Iterator[ValidationError]:  # noqa: FBT001 - jsonschema's form
     seen: set[str] = set()
     for index, item in enumerate(instance if wanted and isinstance(instance, list) else ()):
+        if not isinstance(item, str):  # its type is wrong, which another keyword tells
+            continue
         if item in seen:
             yield ValidationError("second", path=(index,), instance=item)
-        if isinstance(item, str):
-            seen.add(item)
+        seen.add(item)
 
 
 def _pattern(_: Json, pattern: str, instance: Json, __: Json) -> Iterator[ValidationError]:

@@ -4,12 +4,12 @@ from datetime import datetime
 
 from controller.errors import Problem
 from controller.model.calendar import Freeze
-from controller.model.declaration import Listener
 from controller.repository import defaults, values
 from controller.repository.fields import Fields, Word
 from controller.repository.files import Document
 from controller.repository.read_expedite import read_expedite
 from controller.repository.read_group import read_settings
+from controller.repository.read_listeners import read_listeners
 from controller.repository.read_zone import read_zone
 from controller.repository.schema import check
 from controller.repository.written import (
@@ -68,22 +68,8 @@ def _source(fields: Fields) -> WrittenSource:
         namespaces=tuple(word.text for word in fields.words("namespaces")),
         selector=fields.fields("selector").texts("matchLabels"),
         take_over=fields.read("takeOver", values.flag) or False,
-        listeners=tuple(_listener(listener) for listener in fields.each("listeners")),
+        listeners=read_listeners(fields, kind.text if kind is not None else None),
     )
-
-
-def _listener(fields: Fields) -> Listener:
-    clusters, sasl, credentials = (fields.word(key) for key in ("clusters", "sasl", "credentials"))
-    listener = Listener(
-        clusters=clusters.text if clusters is not None else "*",
-        bootstrap=tuple(word.text for word in fields.words("bootstrap")),
-        tls=fields.read("tls", values.flag) or False,
-        sasl=sasl.text if sasl is not None else None,
-        credentials=credentials.text if credentials is not None else None,
-    )
-    if credentials is not None and not listener.tls and sasl is None:
-        fields.note("credentials", "credentials for brokers that ask for none", "tls: true or sasl beside them")
-    return listener
 
 
 def _limits(fields: Fields) -> WrittenLimits:

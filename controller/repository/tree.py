@@ -110,6 +110,8 @@ class DirectoryTree:
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return None  # nothing can have such a name here
             raise RepositoryError(f"{path}: cannot be read: {error.strerror}") from error
 
     def _blob(self, path: str) -> Blob:

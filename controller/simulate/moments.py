@@ -155,6 +155,11 @@ def _of_holds(plan: Plan) -> Iterator[datetime]:
                 yield hold.recheck_at
 
 
+def selects_none(view: GroupView) -> bool:
+    """Tell whether the view speaks of no cluster, live or in a rollout."""
+    return view.of == 0 and view.rollout is None
+
+
 def _stands_still(view: GroupView) -> bool:
     """Tell whether only a person, and nobody acts in a simulation, could let the group start something."""
     return any(hold.stands_still for hold in view.holds)
@@ -190,11 +195,14 @@ def _deadlines(rollout: RolloutRecord, deadline: timedelta) -> Iterator[datetime
 
 
 def _unfinished(plan: Plan) -> Collection[str]:
-    """Return the groups of which something waits, so that windows and freezes concern them."""
+    """Return the groups of which something waits, so that windows and freezes concern them.
+
+    A group that selects no cluster has nothing that could start; should it get one, that is seen.
+    """
     return {
         view.name
         for view in plan.groups
-        if (view.holds or view.state is not StatusState.SUCCESS)
+        if (view.holds or (view.state is not StatusState.SUCCESS and not selects_none(view)))
         and not (_stands_still(view) and all(hold.cluster is None or hold.recheck_at is None for hold in view.holds))
     }
 

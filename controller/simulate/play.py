@@ -7,12 +7,13 @@ does neither, and its events are the same.
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from controller.history.records import RolloutKind
 from controller.model.memory import Memory
 from controller.model.plan import Plan
 from controller.runtime.cycle import Controller, Pace
 from controller.simulate.events import Event, Scribe
 from controller.simulate.lengths import Summary, Tally
-from controller.simulate.moments import Moments, first_cycle_from, is_news, is_quiet, passed_over
+from controller.simulate.moments import Moments, first_cycle_from, is_news, is_quiet, passed_over, selects_none
 from controller.simulate.stage import Scenario, set_stage
 
 
@@ -46,6 +47,8 @@ class Play:
         self.now = scenario.start
         """The moment of the last cycle that was run; at the end, of the last one that was run or passed over."""
         self.cycles_run = 0
+        self.groups_without_clusters: tuple[str, ...] = ()
+        """In the last cycle that was run, by name."""
         self.ended_early = False
         """Nothing can change any more, so the rest was left out."""
 
@@ -63,6 +66,7 @@ class Play:
             assert plan is not None, "what a scenario declares is valid"
             self.now = self._stage.clock.now()
             self.cycles_run += 1
+            self.groups_without_clusters = _without_clusters(plan)
             yield tuple(self._tell(number + 1, plan))
             following = self._following(number, plan, before)
             if following is None:
@@ -124,3 +128,8 @@ class Play:
 
     def _first_cycle_from(self, moment: datetime) -> int:
         return first_cycle_from(moment, self._scenario.start, self._scenario.interval)
+
+
+def _without_clusters(plan: Plan) -> tuple[str, ...]:
+    views = (view for view in plan.groups if view.kind is RolloutKind.SOFTWARE)
+    return tuple(sorted(view.name for view in views if selects_none(view)))

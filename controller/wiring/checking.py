@@ -1,14 +1,16 @@
 """For ``wavefleet check``: everything the daemon will need is tried with the rights it will need."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 from controller import __version__
 from controller.core.membership import assign
-from controller.errors import ControllerError, ObservationError
+from controller.errors import ControllerError, LedgerError, ObservationError
 from controller.ledger.opening import open_ledger
 from controller.model.declaration import Declaration
 from controller.model.durations import counted
@@ -20,7 +22,7 @@ from controller.runtime.examining import Examiner, Rounds
 from controller.settings import Settings
 from controller.wiring.gates import check_gates
 from controller.wiring.listeners import broker_health
-from controller.wiring.parts import DeclaredSources, channels_of, make_ledger_folder, repository_of
+from controller.wiring.parts import DeclaredSources, channels_of, repository_of
 
 BROKERS_ASKED_MAX = 20
 """Clusters of a source whose brokers are asked, the first by name."""
@@ -73,8 +75,9 @@ def _check_repository(settings: Settings) -> Iterator[tuple[Checked, Declaration
 
 
 def _check_ledger(settings: Settings, declaration: Declaration | None) -> str:
+    if not _is_there(settings.ledger):
+        return _check_place(settings.ledger)
     fleet = None if declaration is None else declaration.fleet
-    make_ledger_folder(settings)
     ledger = open_ledger(settings.ledger, fleet=fleet)
     try:
         if not ledger.acquire("wavefleet check", SystemClock().now()):
@@ -82,6 +85,23 @@ def _check_ledger(settings: Settings, declaration: Declaration | None) -> str:
         return f"{settings.ledger}, readable and writable"
     finally:
         ledger.close()
+
+
+def _is_there(ledger: Path) -> bool:
+    try:
+        return ledger.exists()
+    except OSError:
+        return True  # what stands in the way is told by whoever opens it
+
+
+def _check_place(ledger: Path) -> str:
+    """Prove that a ledger could be made, and make none: by its absence commands know that a path is mistyped."""
+    folder = next(each for each in ledger.absolute().parents if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return f"{ledger}, not there yet; the daemon makes it"
+    except OSError as error:
+        raise LedgerError(f"{ledger}: cannot be made: {folder}: {error.strerror}; choose another place") from error
 
 
 def _check_sources(settings: Settings, declaration: Declaration) -> Iterator[Checked]:

@@ -52,6 +52,19 @@ def test_an_explanation_asks_the_brokers_of_its_cluster(lab: Desk) -> None:
     assert "lab-1" not in lab.run("plan").err
 
 
+@pytest.mark.parametrize("command", [("explain", "lab-1"), ("check",)], ids=" ".join)
+def test_what_an_answer_says_is_not_logged_before_it(lab: Desk, command: tuple[str, ...]) -> None:
+    """
+    Whoever asks at a terminal reads the answer; the daemon's lines on the same matter are for its own log.
+    """
+    lab.settings["log_level"] = None
+
+    assert "" == lab.run(*command, code=4 if command == ("check",) else 0).err
+
+    lab.settings["log_level"] = "debug"
+    assert "brokers_unanswered" in lab.run(*command, code=4 if command == ("check",) else 0).err
+
+
 def test_a_group_that_asks_no_brokers_says_so_and_shows_what_its_resources_show(lab: Desk, tmp_path: Path) -> None:
     """
     In the plan and for a cluster, whose findings are told one by one, as text and as JSON.

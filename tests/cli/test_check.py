@@ -89,6 +89,42 @@ def test_a_check_starts_nothing(desk: Desk) -> None:
     assert [] == [path.name for path in (desk.folder / "state").glob("*.simulated.json")]
 
 
+def test_a_check_makes_no_ledger_where_there_was_none(desk: Desk) -> None:
+    """
+    Every other command knows by its absence that the path is mistyped; the daemon makes it.
+    """
+    ledger = desk.folder / "state" / "ledger.db"
+
+    assert f"ok      ledger: {ledger}, not there yet; the daemon makes it\n" in desk.run("check").out
+
+    assert [] == sorted((desk.folder / "state").glob("ledger*"))
+    assert "found no ledger, expected one that a daemon made" in desk.run("status", code=4).err
+
+
+def test_a_ledger_that_a_daemon_made_is_opened_by_a_check(desk: Desk) -> None:
+    """
+    It can be read and written, or is told to be held.
+    """
+    desk.run("cycle")
+
+    assert f"ok      ledger: {desk.folder}/state/ledger.db, readable and writable\n" in desk.run("check").out
+
+
+def test_a_folder_of_the_ledger_that_cannot_be_made_is_told(desk: Desk) -> None:
+    """
+    With the folder that stands in its way, before the daemon finds it out.
+    """
+    (desk.folder / "file").write_text("mine")
+    desk.settings["ledger"] = str(desk.folder / "file" / "state" / "ledger.db")
+    desk.settings["cache"] = str(desk.folder / "git")
+
+    told = desk.run("check", code=4).out
+
+    assert f"MISSING ledger: {desk.folder}/file/state/ledger.db: cannot be made: {desk.folder}/file: " in told
+    assert "Not a directory" in told
+    assert "mine" == (desk.folder / "file").read_text()
+
+
 def test_prometheus_is_tried_where_it_is_set(desk: Desk) -> None:
     """
     With its token, and told with what to do where it does not answer.

@@ -107,6 +107,16 @@ def test_commands_that_need_only_the_ledger_list_only_that() -> None:
     assert "--slack-url" not in text
 
 
+def test_whoever_asks_brokers_lists_what_they_are_asked_with() -> None:
+    """
+    An explanation asks the brokers of its cluster; a plan asks nobody's, and lists none of it.
+    """
+    flags = ("--kafka-credentials", "--kafka-username", "--kafka-password-file")
+
+    assert [] == [flag for flag in flags if f"  {flag} " not in run("explain", "--help").out]
+    assert [] == [flag for flag in flags if f"  {flag} " in run("plan", "--help").out]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_imports_nothing_slow(command: str) -> None:
     """
@@ -142,6 +152,7 @@ def test_version_is_told() -> None:
         ("plan", "-o", "yaml"),
         ("status", "-o", "md"),
         ("plan", "--at", "yesterday"),
+        ("plan", "--at", "0001-01-01T00:00+05:00"),
         ("explain",),
         ("history", "--limit", "many"),
         ("halt", "--reason", "x", "--wait", "-1"),

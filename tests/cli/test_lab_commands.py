@@ -107,6 +107,38 @@ def test_a_load_that_cannot_be_kept_is_wrong_usage(lab: str, options: tuple[str,
     assert not (Path(lab) / "clusters" / "lab-1" / "load").exists()
 
 
+@pytest.mark.parametrize("command", ["load", "verify"])
+@pytest.mark.parametrize("topic", ["", "a/b", "a b", "..", "x" * 201])
+def test_a_topic_that_is_no_topics_name_is_wrong_usage(lab: str, command: str, topic: str) -> None:
+    """
+    Told at its option, before anybody is asked for it.
+    """
+    told = run("lab", command, "lab-1", "--dir", lab, "--topic", topic, code=2).err
+
+    assert f"Invalid value for '--topic': found {topic!r}, expected 1 to 200 letters" in " ".join(told.split())
+
+
+def test_only_the_load_says_that_it_makes_the_topic() -> None:
+    """
+    Whoever verifies a topic that is not there is told that all of it is lost.
+    """
+    assert "made where it is missing" in " ".join(run("lab", "load", "--help").out.split())
+    assert "made where it is missing" not in " ".join(run("lab", "verify", "--help").out.split())
+
+
+@pytest.mark.parametrize("options", [(), ("--remove-files",)], ids=" ".join)
+def test_a_lab_that_is_not_there_is_never_said_to_be_stopped(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """
+    A mistyped folder is told, also where its files were to be removed.
+    """
+    nowhere = tmp_path / "nowhere"
+
+    done = run("lab", "down", "--dir", str(nowhere), *options, code=4)
+
+    assert "" == done.out
+    assert f"wavefleet lab: {nowhere}: found no lab.json, expected a lab" in done.err
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -135,6 +135,28 @@ def test_nothing_to_do_is_zero_and_one(files: FleetFiles) -> None:
     assert "nothing to do: no cluster is below its target" == simulate(files).out.splitlines()[-1]
 
 
+def test_a_group_that_selects_no_cluster_is_named(files: FleetFiles) -> None:
+    """
+    Nothing to do for want of clusters is no fleet on its target; a misspelt label shows here first.
+    """
+    windows = "  windows: [{days: [mon], from: 10:00, until: 11:00}]\n"
+    files.group(windows, clusters="{selector: {matchLabels: {env: tset}}}")
+
+    lines = simulate(files).out.splitlines()
+
+    assert lines[-3].endswith("end: nothing can change any more")
+    assert "nothing to do: no group selects a cluster: prod" == lines[-1]
+
+    files.group(f"  metadataVersion: hold\n{WAVES}", clusters=CLAIMS)
+    files.group(windows, name="other", clusters="{selector: {matchLabels: {env: tset}}}")
+    lines = simulate(files).out.splitlines()
+    assert "selects no cluster: other" == lines[-1]
+
+    files.group(version="4.2.1", clusters=CLAIMS, spec="  metadataVersion: hold\n")
+    lines = simulate(files).out.splitlines()
+    assert ["nothing to do: no cluster is below its target", "selects no cluster: other"] == lines[-2:]
+
+
 def test_a_halt_is_no_error(files: FleetFiles) -> None:
     """
     It is what the simulation is for: exit code 0, and a rollout without an end has no length.
@@ -282,7 +304,13 @@ def test_a_folder_or_an_inventory_that_is_not_there_cannot_be_read(files: FleetF
         (("--until", "0d"), "expected a moment after"),
         (("--until", "99999d"), "expected at most 3660d after"),
         (("--interval", "1"), "found '1', expected a duration"),
-        (("--interval", "0s"), "expected between 1s and 1d"),
+        (("--interval", "0s"), "Invalid value for --interval: found '0s', expected between 1s and 1d"),
+        (("--interval", "2d"), "Invalid value for --interval: found '2d', expected between 1s and 1d"),
+        (("--interval", "soon"), "Invalid value for --interval: found 'soon', expected a duration"),
+        (("--from", "9999-12-31"), "Invalid value for --from: found '9999-12-31', expected from 1970 to 2200"),
+        (("--from", "0001-01-01T00:00+05:00"), "Invalid value for --from: found '0001-01-01T00:00+05:00', expected a"),
+        (("--until", "99999999999d"), "Invalid value for --until: found '99999999999d', expected a time such as"),
+        (("--until", "9999-12-31"), "Invalid value for --until: found '9999-12-31', expected at most 3660d after"),
         (("--seed", "-1"), "'--seed'"),
         (("-o", "xml"), "xml"),
     ],

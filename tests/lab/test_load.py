@@ -29,7 +29,7 @@ def test_keys_that_cannot_be_kept_are_refused(keys: int) -> None:
         LoadOrder("orders", keys=keys)
 
 
-@pytest.mark.parametrize("topic", ["", "a/b", "../up", "a b", "x" * 201])
+@pytest.mark.parametrize("topic", ["", ".", "..", "a/b", "../up", "a b", "x" * 201])
 def test_a_topic_that_is_no_name_of_a_file_is_refused(tmp_path: Path, topic: str) -> None:
     """
     Kafka would not take it either, and it never becomes a path.

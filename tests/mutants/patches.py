@@ -77,26 +77,6 @@ MUTANTS = (
         35,
     ),
     Mutant(
-        "healthy-first",
-        "what failed in any rollout may go down ill",
-        (
-            Patch(
-                "core/steps.py",
-                "last = last if record.state is ClusterState.PENDING else record",
-                "last = record if last is None or record.has_failed else last",
-            ),
-        ),
-        "tests/core/test_failed_earlier.py::test_a_failure_that_a_later_rollout_made_good_is_no_leave_to_go_down_ill",
-        0,
-    ),
-    Mutant(
-        "healthy-first",
-        "a way back that was refused counts as a failure",
-        (Patch("core/questions.py", "failed=record.has_failed)", "failed=record.state is ClusterState.FAILED)"),),
-        "tests/core/test_failed_earlier.py::test_a_way_back_that_was_refused_makes_no_failure",
-        0,
-    ),
-    Mutant(
         "halt-sticks",
         "the level of a suspect release is finalized elsewhere",
         (Patch("core/questions.py", "suspect(each, others", "suspect(target, others"),),

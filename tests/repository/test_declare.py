@@ -36,6 +36,14 @@ class FilesInMemory:
         return iter([self.files[blob.path] for blob in blobs])
 
 
+class StumblingBlock(bytes):
+    """Content that our own code stumbles over, as it once did over a list among words."""
+
+    def removeprefix(self, *_: object) -> bytes:
+        """Fail at the first thing that is done with it."""
+        raise TypeError("unhashable type: 'list'")
+
+
 def a_fleet(**groups: str) -> dict[str, str | bytes]:
     """A valid fleet with a catalog, an inventory and these groups."""
     files: dict[str, str | bytes] = {
@@ -335,3 +343,58 @@ spec:
   releases: [{version: 4.3.1-acme1, like: 4.3.1}]
 """,
 }
+
+
+@pytest.mark.parametrize(
+    ("files", "file", "line", "field", "found"),
+    [
+        (
+            a_fleet(a=group_text("a", "  after: [{group: b}]\n")),
+            "groups/a.yaml",
+            7,
+            "spec.after[0]",
+            "fields ('group')",
+        ),
+        (a_fleet(a=group_text("a", "  after:\n    - [b]\n")), "groups/a.yaml", 8, "spec.after[0]", "a list of 1"),
+        (
+            a_fleet(a=group_text("a", "  health: {ignoreTopics: [[t]]}\n")),
+            "groups/a.yaml",
+            7,
+            "spec.health.ignoreTopics[0]",
+            "a list of 1",
+        ),
+        (
+            a_fleet() | {"fleet.yaml": FLEET + "    - {name: eu, type: strimzi, namespaces: [[a], [a]]}\n"},
+            "fleet.yaml",
+            7,
+            "spec.sources[1].namespaces[0]",
+            "a list of 1",
+        ),
+    ],
+)
+def test_what_is_no_word_in_a_list_of_words_is_told(
+    files: dict[str, str | bytes], file: str, line: int, field: str, found: str
+) -> None:
+    """
+    A list or an object there is a mistake like any other, and nothing that ends the daemon.
+    """
+    first = validate(FilesInMemory(files))[0]
+
+    assert (file, line, field, found) == (first.file, first.line, first.field, first.found)
+    assert first.expected
+
+
+def test_what_our_own_code_stumbles_over_is_a_problem_of_the_declaration() -> None:
+    """
+    The last valid revision stays in force, and whoever merged this sees the file and what to report.
+    """
+    files = FilesInMemory(a_fleet(a=group_text("a")))
+    files.files["groups/b.yaml"] = StumblingBlock(b"kind: ClusterGroup")
+
+    (problem,) = validate(files)
+
+    assert ("groups/b.yaml", 1) == (problem.file, problem.line)
+    assert problem.found.startswith("content that Wavefleet stumbles over (TypeError: ")
+    assert "report" in problem.expected
+    with pytest.raises(DeclarationError):
+        load(files, BlobCache())

@@ -212,6 +212,16 @@ def test_an_inventory_stays_inside_the_repository(files: FleetFiles, path: str) 
     assert [("spec.sources[0].inventory", found)] == [(it.field, it.found) for it in problems]
 
 
+def test_an_inventory_whose_name_no_disk_takes_is_told_where_it_stands(files: FleetFiles) -> None:
+    """
+    There is no such file, which the author mends; nobody's machine failed.
+    """
+    (problem,) = files.write("fleet.yaml", FLEET.replace("simulation/clusters.yaml", "a" * 300)).problems()
+
+    assert ("fleet.yaml", 6, "spec.sources[0].inventory") == (problem.file, problem.line, problem.field)
+    assert "where there is no file" in problem.found
+
+
 def test_a_path_may_be_written_in_more_than_one_way(files: FleetFiles) -> None:
     """
     Dots and slashes that change nothing change nothing.

@@ -1,10 +1,9 @@
-"""When a cluster counts as healthy, as people write it, and how its brokers are reached."""
+"""When a cluster counts as healthy, as people write it."""
 
 from pathlib import Path
 
 import pytest
 
-from controller.model.declaration import Listener
 from controller.model.health import CHECKS, Health
 from controller.model.observation import Severity
 from controller.repository.schema import read_schema
@@ -91,6 +90,9 @@ def test_a_group_replaces_the_fleets_health_as_a_whole(files: FleetFiles) -> Non
         ("ignoreTopics: []", "spec.health.ignoreTopics", "an empty list"),
         ("ignoreTopics: ['a b']", "spec.health.ignoreTopics[0]", "'a b'"),
         ("consumerLag: {above: 5}", "spec.health.consumerLag.groups", "nothing"),
+        ("consumerLag: {groups: ['*']}", "spec.health.consumerLag.groups[0]", "'*'"),
+        ("consumerLag: {groups: [a, 'team-?']}", "spec.health.consumerLag.groups[1]", "'team-?'"),
+        ("consumerLag: {groups: ['  ']}", "spec.health.consumerLag.groups[0]", "'  '"),
         ("consumerLag: {groups: [a, a]}", "spec.health.consumerLag.groups[1]", "a second 'a'"),
         ("consumerLag: {groups: [a], above: 0}", "spec.health.consumerLag.above", "'0'"),
     ],
@@ -106,62 +108,10 @@ def test_what_is_wrong_with_health_is_told_at_its_line(files: FleetFiles, writte
     assert problem.expected
 
 
-def test_listeners_are_read_in_their_order(files: FleetFiles) -> None:
+def test_a_pattern_of_consumer_groups_is_refused_with_what_would_be_right(files: FleetFiles) -> None:
     """
-    All of it is optional: an empty one stands for the source's own addresses, spoken to plainly.
+    It would be taken for a name that no group has, so that nobody's lag is read.
     """
-    _, source = (
-        files.fleet(
-            "    - name: eu\n"
-            "      type: strimzi\n"
-            "      listeners:\n"
-            '        - {clusters: kafka-*/orders-*, bootstrap: ["{name}-kafka-bootstrap.{namespace}.svc:9093"],\n'
-            "           tls: true, sasl: SCRAM-SHA-512, credentials: eu}\n"
-            "        - {}\n"
-        )
-        .load()
-        .sources
-    )
+    (problem,) = files.group("  health: {consumerLag: {groups: ['*']}}\n").problems()
 
-    first = Listener(
-        clusters="kafka-*/orders-*",
-        bootstrap=("{name}-kafka-bootstrap.{namespace}.svc:9093",),
-        tls=True,
-        sasl="SCRAM-SHA-512",
-        credentials="eu",
-    )
-    assert (first, Listener("*", (), tls=False, sasl=None, credentials=None)) == source.listeners
-
-
-@pytest.mark.parametrize(
-    ("listener", "field", "found"),
-    [
-        ("{bootstrap: [kafka]}", "bootstrap[0]", "'kafka'"),
-        ("{bootstrap: ['{cluster}:9092']}", "bootstrap[0]", "'{cluster}:9092'"),
-        ("{sasl: GSSAPI}", "sasl", "'GSSAPI'"),
-        ("{tls: yes}", "tls", "'yes'"),
-        ("{tls: true, credentials: ../eu}", "credentials", "'../eu'"),
-        ("{credentials: eu}", "credentials", "credentials for brokers that ask for none"),
-        ("{password: secret}", "password", "an unknown field 'password'"),
-    ],
-)
-def test_what_is_wrong_with_a_listener_is_told_at_its_line(
-    files: FleetFiles, listener: str, field: str, found: str
-) -> None:
-    """
-    No path leads out of the folder of credentials, and no password has a place in Git.
-    """
-    (problem,) = files.fleet(f"    - {{name: eu, type: strimzi, listeners: [{listener}]}}\n").problems()
-
-    assert f"spec.sources[1].listeners[0].{field}" == problem.field
-    assert found in problem.found
-
-
-def test_a_simulated_source_has_no_listeners(files: FleetFiles) -> None:
-    """
-    It has no brokers.
-    """
-    more = "    - {name: more, type: simulated, inventory: simulation/clusters.yaml, listeners: [{}]}\n"
-
-    (problem,) = files.fleet(more).problems()
-    assert "no such field: it belongs to lab and strimzi sources" == problem.expected
+    assert "the exact name of a consumer group" == problem.expected

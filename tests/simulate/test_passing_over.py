@@ -80,6 +80,40 @@ def test_a_halted_group_without_windows_ends_the_play() -> None:
     assert EventKind.HALTED in kinds_of(events)
 
 
+def test_a_group_that_selects_no_cluster_ends_the_play() -> None:
+    """
+    Its windows and freezes open nothing to anybody, and it is named at the end.
+    """
+    group = a_group(windows=(a_window("10:00", "14:07"),))
+    freeze = a_freeze(from_=NOON + HOUR, until=NOON + 3 * HOUR)
+    scenario = a_scenario([group], clusters_of("other", 2), freezes=(freeze,), lasts=2 * DAY)
+
+    swift, events = played(scenario)
+    patient, expected = played(scenario, every_cycle=True)
+
+    assert swift.ended_early
+    assert swift.now - NOON <= 2 * scenario.interval
+    assert expected == events
+    assert ("prod",) == swift.groups_without_clusters == patient.groups_without_clusters
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_group_that_selects_no_cluster_hides_nothing_of_the_others(seed: int) -> None:
+    """
+    Whoever waits for it, and whoever has windows of its own, does the same as with every cycle run.
+    """
+    drawn = drawn_scenario(seed)
+    empty = a_group("empty", windows=(a_window("10:00", "14:07"),))
+    groups = tuple(replace(group, after=(*group.after, "empty")) for group in drawn.declaration.groups)
+    scenario = replace(drawn, declaration=replace(drawn.declaration, groups=(empty, *groups)))
+
+    swift, events = played(scenario)
+    _, expected = played(scenario, every_cycle=True)
+
+    assert expected == events
+    assert "empty" in swift.groups_without_clusters
+
+
 def test_a_fault_ahead_keeps_the_play_going() -> None:
     """
     A cluster on target that will be out of sight tomorrow is news tomorrow.

@@ -30,9 +30,20 @@ def _names(ctx: typer.Context) -> list[str]:
         return []
 
 
+def _topic(text: str) -> str:
+    from controller.errors import LabError
+    from controller.lab.load import checked_topic
+
+    try:
+        return checked_topic(text)
+    except LabError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 _Directory = Annotated[Path, typer.Option("--dir", help="The lab's folder; everything it makes is in there.")]
 _Cluster = Annotated[str, typer.Argument(metavar="CLUSTER", help="A cluster of the lab.", autocompletion=_names)]
-_Topic = Annotated[str, typer.Option(metavar="TOPIC", help="The topic; made where it is missing.")]
+_Topic = Annotated[str, typer.Option(parser=_topic, metavar="TOPIC", help="The topic.")]
+_TopicToMake = Annotated[str, typer.Option(parser=_topic, metavar="TOPIC", help="The topic; made where it is missing.")]
 _Acked = Annotated[
     Path | None,
     typer.Option(
@@ -99,8 +110,11 @@ def down(
 ) -> None:
     """Stop what `lab up` started, and nothing else."""
     from controller.lab.down import lab_down
+    from controller.labfiles import read_lab
 
     with exit_codes():
+        if not directory.exists():
+            read_lab(directory.resolve())  # says that there is none
         lab_down(directory, remove_files=remove_files)
     say(f"{directory}: stopped")
 
@@ -170,7 +184,7 @@ def load(
     cluster: _Cluster,
     *,
     directory: _Directory,
-    topic: _Topic = _TOPIC,
+    topic: _TopicToMake = _TOPIC,
     rate: Annotated[int, typer.Option(metavar="COUNT", min=1, max=5000, help="Records a second.")] = 100,
     keys: Annotated[
         int, typer.Option(metavar="COUNT", min=1, max=10000, help="Keys; records of one key keep their order.")

@@ -4,9 +4,10 @@ Only a live fleet, where one is declared, is read once, within the time limit of
 """
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -19,6 +20,8 @@ LONGEST = timedelta(days=3660)
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
+T = TypeVar("T")
+
 
 def simulate(
     *,
@@ -28,8 +31,7 @@ def simulate(
         typer.Option("--inventory", metavar="FILE", help="The whole live fleet, instead of the declared sources."),
     ] = None,
     start: Annotated[
-        datetime | None,
-        typer.Option("--from", parser=parse_moment, metavar="DATE", help="The first cycle, in UTC.  [default: now]"),
+        str | None, typer.Option("--from", metavar="DATE", help="The first cycle, in UTC.  [default: now]")
     ] = None,
     until: Annotated[
         str, typer.Option("--until", metavar="DATE", help="The end, as a duration such as 60d or a date.")
@@ -37,10 +39,7 @@ def simulate(
     seed: Annotated[
         int, typer.Option("--seed", min=0, max=2**63 - 1, help="Decides which clusters a fault with a share hits.")
     ] = 0,
-    interval: Annotated[
-        timedelta | None,
-        typer.Option("--interval", parser=parse_span, metavar="DURATION", help="From cycle to cycle.  [default: 60s]"),
-    ] = None,
+    interval: Annotated[str, typer.Option("--interval", metavar="DURATION", help="From cycle to cycle.")] = "60s",
     output: Annotated[
         SimulateOutput, typer.Option("--output", "-o", help="How to print; jsonl is one event a line.")
     ] = SimulateOutput.TEXT,
@@ -57,7 +56,7 @@ def simulate(
     from controller.simulate.stage import Scenario
     from controller.wiring.simulating import declared_for_simulation, play_of
 
-    begin = start or SystemClock().now().replace(microsecond=0)
+    begin = SystemClock().now().replace(microsecond=0) if start is None else _begin(start)
     end = _end(begin, until)
     every = _interval(interval)
     with exit_codes():
@@ -68,19 +67,23 @@ def simulate(
         play_out(play_of(scenario), scenario, output)
 
 
-def _interval(interval: timedelta | None) -> timedelta:
-    if interval is None:
-        return timedelta(seconds=60)
-    if not SECOND <= interval <= DAY:
-        raise typer.BadParameter(f"found {interval}, expected between 1s and 1d", param_hint="--interval")
-    return interval
+def _begin(start: str) -> datetime:
+    begin = _read("--from", parse_moment, start)
+    if not FIRST_YEAR <= begin.year < LAST_YEAR:
+        raise typer.BadParameter(f"found {start!r}, expected from {FIRST_YEAR} to {LAST_YEAR}", param_hint="--from")
+    return begin
+
+
+def _interval(interval: str) -> timedelta:
+    span = _read("--interval", parse_span, interval)
+    if not SECOND <= span <= DAY:
+        raise typer.BadParameter(f"found {interval!r}, expected between 1s and 1d", param_hint="--interval")
+    return span
 
 
 def _end(begin: datetime, until: str) -> datetime:
     """Return the end that ``until`` names; typer.BadParameter where the time between cannot be played."""
-    if not FIRST_YEAR <= begin.year < LAST_YEAR:
-        raise typer.BadParameter(f"found {begin.year}, expected from {FIRST_YEAR} to {LAST_YEAR}", param_hint="--from")
-    end = parse_end(until)
+    end = _read("--until", parse_end, until)
     length = end if isinstance(end, timedelta) else end - begin
     if length <= timedelta(0):
         raise typer.BadParameter(f"found {until!r}, expected a moment after {_shown(begin)}", param_hint="--until")
@@ -89,6 +92,14 @@ def _end(begin: datetime, until: str) -> datetime:
             f"found {until!r}, expected at most {LONGEST.days}d after {_shown(begin)}", param_hint="--until"
         )
     return begin + length
+
+
+def _read(option: str, parse: Callable[[str], T], text: str) -> T:
+    """Return what ``text`` stands for; a refusal names the option and what was typed."""
+    try:
+        return parse(text)
+    except typer.BadParameter as error:
+        raise typer.BadParameter(error.message, param_hint=option) from None
 
 
 def _shown(moment: datetime) -> str:
