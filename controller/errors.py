@@ -17,8 +17,8 @@ ControllerError
 │   └── UnknownLabName   the lab has no such cluster or broker -> person corrects it
 └── IllegalTransition    the core went against its own table   -> a bug: stop
 
-A failed ``assert`` is none of these: it is a bug, and the daemon stops, but where a declaration or one cluster's brokers
-are read: there it refuses the revision, or makes the cluster unknown.
+A failed ``assert`` is none of these: it is a bug, and the daemon stops, but where a declaration or the brokers of one
+cluster are read: there it refuses the revision, or makes the cluster unknown.
 """
 
 from dataclasses import dataclass
