@@ -18,7 +18,7 @@ def test_a_full_disk_stops_starts_and_is_recovered_from(tmp_path: Path) -> None:
     What cannot be recorded is not applied: no cluster is asked for anything until there is room again.
     """
     world = World(tmp_path)
-    with world.daemon() as daemon:
+    with world.daemon().leaving_bytecode_alone() as daemon:
         daemon.await_for(world.has(world.first, "success"), "a first success")
         limits = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (FRAME_BYTES, resource.RLIM_INFINITY))
         merged = world.bump()

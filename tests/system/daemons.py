@@ -28,6 +28,11 @@ class DaemonProcess:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
+    def leaving_bytecode_alone(self) -> Self:
+        """Let it keep no compiled modules: cut short as its other files, they break whoever shares them."""
+        self._environment = {**self._environment, "PYTHONDONTWRITEBYTECODE": "1"}
+        return self
+
     def start(self) -> None:
         """Start the process; its lines are appended to the log."""
         with self._log.open("ab") as log:
