@@ -10,7 +10,7 @@ from controller.core.draft import Draft
 from controller.core.gates.hop import hop
 from controller.core.gates.operator import operator
 from controller.core.steps import was_taken_to
-from controller.history.records import RolloutKind, RolloutRecord
+from controller.history.records import ClusterState, RolloutKind, RolloutRecord, Way
 from controller.model.declaration import ClusterGroup
 from controller.model.durations import format_moment
 from controller.model.observation import Reading
@@ -33,6 +33,8 @@ def way_on(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, nam
         elif reading.metadata_version >= target:
             illegal = f"its metadata.version is {reading.metadata_version} already"
         yield Answer("hop", hop(illegal, None, group.accept_risks))
+        if rollout is not None and rollout.way is Way.FORWARD:
+            yield Answer("soak", _soaked(draft, group, name))
         return
     first: Target = target
     if reading.release >= target:
@@ -47,6 +49,21 @@ def way_on(draft: Draft, group: ClusterGroup, rollout: RolloutRecord | None, nam
         risk = hops.OLD_CLIENTS_RISK if hops.crosses_to_4x(reading.release, target) else None
         yield Answer("hop", hop(illegal, risk, group.accept_risks))
     yield Answer("operator", PASS if isinstance(first, MetadataVersion) else operator(first, reading.supported))
+
+
+def _soaked(draft: Draft, group: ClusterGroup, name: str) -> Verdict:
+    """Hold a level on the way, which is never lowered, until the cluster has soaked, or for as long as it had to.
+
+    Nobody credits the soak of a rollout that was superseded.
+    """
+    release, number, at = draft.recall.arrived.get(name, (None, 0, draft.now))
+    rollout = draft.recall.rollouts.get(number)
+    record = None if rollout is None else rollout.clusters.get(name)
+    until = at + group.strategy.waves[-1].soak
+    if release is None or draft.now >= until or (record is not None and record.state is ClusterState.SOAKED):
+        return PASS
+    detail = f"it reached {release} {format_moment(at, draft.now)}, and its rollout ended before it had soaked"
+    return Hold(HoldReason.SOAKING, detail, recheck_at=until)
 
 
 def taken_here(reading: Reading, target: Target) -> Verdict:

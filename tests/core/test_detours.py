@@ -6,11 +6,11 @@ import pytest
 
 from controller.history import entries as e
 from controller.history.entries import RolloutPlanned
-from controller.history.records import Outcome, RolloutKind, StopKind, Way
+from controller.history.records import ClusterState, Outcome, RolloutKind, StopKind, Way
 from controller.model.declaration import Finalize
 from controller.model.observation import Reading, Unknown
 from controller.model.verdict import HoldReason
-from tests.builders import MINUTE, NEW, a_reading, release
+from tests.builders import HOUR, MINUTE, NEW, a_reading, release
 from tests.builders_core import a_group, a_hold, a_strategy, a_wave, catalog
 from tests.core.plays import Play, only, started
 
@@ -276,3 +276,27 @@ def test_a_new_target_supersedes_what_was_on_the_way_to_the_old_one() -> None:
     entries = play.cycle().entries
 
     assert [Outcome.SUPERSEDED] == [entry.outcome for entry in only(e.RolloutEnded, entries)]
+
+
+def test_a_floor_on_the_way_waits_for_the_soak_of_a_rollout_that_was_superseded() -> None:
+    """
+    Safety: a level is never lowered, so that the release below it is proven first, whoever declares what meanwhile.
+    """
+    waves = (a_wave("all", "rest", 24 * HOUR),)
+    first = replace(BRAVE, target=release("3.9.2"), strategy=a_strategy(waves=waves))
+    play = Play(first).live("p-1", reading=ON_32)
+    play.take(play.cycle()).show("p-1", ON_39_LOW).cycles(3)
+    assert ClusterState.CONVERGED is play.record_of("p-1").state
+    at = play.record_of("p-1").converged_at
+    assert at is not None
+
+    play.declare(replace(first, target=release(NEW)))
+    plans = [play.cycle() for _ in range(3)]
+    assert [] == [name for plan in plans for name in started(plan)]
+    hold = play.hold(HoldReason.SOAKING)
+    assert ("sim/p-1", at + 24 * HOUR) == (hold.cluster, hold.recheck_at)
+    assert f"it reached 3.9.2 {at:%H:%M} UTC, and its rollout ended before it had soaked" == hold.detail
+
+    play.now = at + 24 * HOUR
+    (start,) = play.cycle().starts
+    assert FLOOR == start.target
