@@ -331,8 +331,8 @@ class ModelBrokers:
         else:
             listed = health.consumer_groups if truth.lag_told else ()
             lag = {group: truth.lag.get(group, 0) for group in listed}
-            said = replace(reading, findings=(*reading.findings, *truth.brokers_tell), lag=lag, by_brokers=True)
-        self._fleet.said[cluster.name] = said
+            said = replace(reading, findings=(*reading.findings, *truth.brokers_tell), lag=lag)
+        self._fleet.said[cluster.name] = replace(said, by_brokers=True) if isinstance(said, Reading) else said
         return said
 
 
