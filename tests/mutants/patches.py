@@ -221,7 +221,7 @@ MUTANTS = (
             ),
         ),
         "tests/core/test_ways_down.py::test_what_is_finalized_shuts_the_way_down_and_the_sentence_says_so",
-        70,
+        83,
     ),
     Mutant(
         "legal-hop",
