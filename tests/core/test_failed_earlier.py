@@ -131,3 +131,20 @@ def test_a_newer_target_makes_nobody_forget_what_failed(commits: int) -> None:
     assert ["sim/p-2"] == quarantined(play)
     assert len(only(Stopped, entries)) == 2 - commits
     assert "p-2" not in [name for _ in range(4) for name in started(play.cycle())]
+
+
+def test_a_persons_halt_that_is_lifted_leaves_the_halt_of_the_failures_as_it_is() -> None:
+    """
+    Safety: what failed is quarantined once the halt that it caused is acknowledged, and not with any other.
+    """
+    waves = (a_wave("canary", "1", MINUTE), a_wave("rest", "rest", HOUR))
+    play = Play(a_group(strategy=a_strategy(waves=waves))).live("p-1", "p-2")
+    play.take(play.cycle()).show("p-2", REFUSED).cycles(1)
+    play.record(Stopped("prod", 2, StopKind.HALT, "looks odd", "ana"))
+
+    play.declare(acknowledging(play, 2)).cycles(2)
+    assert [] == quarantined(play)
+    assert HoldReason.GROUP_HALTED in play.reasons()
+
+    play.declare(acknowledging(play, 1, 2)).cycles(1)
+    assert ["sim/p-2"] == quarantined(play)
