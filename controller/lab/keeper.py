@@ -124,6 +124,11 @@ class ClusterKeeper:
         if isinstance(move, Rest):
             self._at_rest = (seen, time.monotonic() + self._patience.rest_seconds)
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the last look found nothing left to do."""
+        return self._at_rest is not None
+
     def say_trouble(self, sentence: str) -> None:
         """Put ``sentence`` into the status as trouble; LabError when the brokers' own files cannot be read either."""
         try:

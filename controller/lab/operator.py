@@ -28,7 +28,9 @@ from controller.labfiles import ClusterFile, cluster_folder, lab_file, read_clus
 from controller.signals import on_leave
 
 LOOK_SECONDS = 0.5
-"""Between two looks at a cluster."""
+"""Between two looks at a cluster at rest."""
+ROLL_LOOK_SECONDS = 0.2
+"""Between two looks at one that is not: a roll waits for several of them at each broker."""
 TROUBLE_SECONDS = 5.0
 """Before the next look after one that failed."""
 CLUSTERS_SECONDS = 1.0
@@ -89,10 +91,10 @@ def _keep(cluster_dir: Path, cluster: ClusterFile, stop: threading.Event) -> Non
     surroundings = Surroundings(ReleaseCache.of_user(os.environ), now=_now, stop=stop.is_set)
     keeper: ClusterKeeper | None = None
     while not stop.is_set():
-        pause = LOOK_SECONDS
         try:
             keeper = keeper or ClusterKeeper(cluster_dir, cluster, surroundings)
             keeper.look()
+            pause = LOOK_SECONDS if keeper.is_at_rest else ROLL_LOOK_SECONDS
         except Stopped:
             return
         except Exception as error:  # noqa: BLE001 - one cluster's trouble, even a bug, must not end the keeping of it
