@@ -62,13 +62,6 @@ def opened() -> Iterator[Opener]:
         each.close()
 
 
-@pytest.fixture
-def proxy(kubernetes: ApiServer) -> Iterator[FaultProxy]:
-    """Stands before the server, for one test."""
-    with FaultProxy(kubernetes) as made:
-        yield made
-
-
 PAUSED = {
     "metadata": {"annotations": {"strimzi.io/pause-reconciliation": "true"}},
     "status": {

@@ -23,13 +23,6 @@ WATCH, LIST = "watch=true", "limit="
 Fault = Callable[[FaultProxy, str, str], None]
 
 
-@pytest.fixture
-def proxy(kubernetes: ApiServer) -> Iterator[FaultProxy]:
-    """Stands before the server, for one test."""
-    with FaultProxy(kubernetes) as made:
-        yield made
-
-
 class Fleet:
     """Resources in a namespace of their own, and a listing of them that comes through a proxy."""
 

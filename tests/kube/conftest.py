@@ -29,13 +29,6 @@ def client(kubernetes: ApiServer) -> Iterator[Client]:
 
 
 @pytest.fixture
-def proxy(kubernetes: ApiServer) -> Iterator[FaultProxy]:
-    """Stands before the server, for one test."""
-    with FaultProxy(kubernetes) as made:
-        yield made
-
-
-@pytest.fixture
 def behind(proxy: FaultProxy) -> Iterator[Client]:
     """Makes clients that come through the proxy, with a time limit."""
     made: list[KubeApi] = []

@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -16,13 +15,6 @@ from tests.real.kubernetes import ADMIN, ApiServer
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 NAMES = count()
-
-
-@pytest.fixture
-def proxy(kubernetes: ApiServer) -> Iterator[FaultProxy]:
-    """Stands before the server, for one test."""
-    with FaultProxy(kubernetes) as made:
-        yield made
 
 
 def ask(server: ApiServer, proxy: FaultProxy, target: str, **options: Any) -> requests.Response:  # noqa: ANN401 - of requests
