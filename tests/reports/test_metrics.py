@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from inspect import signature
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -217,9 +218,13 @@ def test_the_cycle_can_tell_these_metrics() -> None:
     """
     What the cycle asks of metrics is what these are.
     """
-    port: MetricsPort = Metrics("0.1.0")
+    asked = [name for name in vars(MetricsPort) if name.startswith("observe_")]
+    metrics = Metrics("0.1.0")
 
-    port.observe_lease(held=True)
+    assert asked
+    assert [] == [name for name in asked if signature(getattr(MetricsPort, name)) != signature(getattr(Metrics, name))]
+    metrics.observe_lease(held=True)
+    assert 1 == value(metrics, "wavefleet_leader")
 
 
 def test_a_call_that_returns_is_ok_however_it_is_told() -> None:

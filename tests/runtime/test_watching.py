@@ -15,7 +15,7 @@ from tests.fakes.flaky_source import HangingSource
 from tests.runtime.worlds import LIMIT_SECONDS, CountingMetrics, await_true
 
 PATIENT = timedelta(seconds=LIMIT_SECONDS)
-HASTY = timedelta(seconds=0.5)
+HASTY = timedelta(seconds=2)
 """Long enough for a source that answers at once, on a busy machine too."""
 
 
@@ -103,8 +103,8 @@ def test_a_source_that_hangs_is_given_up_at_its_limit_and_costs_no_other() -> No
     observation = watcher.watch([hanging, ListedSource("us")], known, frozenset(), NOON)
     hanging.let_go()
 
-    assert {"eu": "source eu did not answer within 0.5 s"} == observation.unreachable
-    assert Unknown("source eu did not answer within 0.5 s") == reading_of(observation.clusters["eu/a-1"])
+    assert {"eu": "source eu did not answer within 2 s"} == observation.unreachable
+    assert Unknown("source eu did not answer within 2 s") == reading_of(observation.clusters["eu/a-1"])
     assert a_reading() == reading_of(observation.clusters["us/a-1"])
     assert {("source", "ok"): 1, ("source", "failed"): 1} == dict(metrics.calls)
 
@@ -156,7 +156,12 @@ def test_a_failure_that_came_too_late_is_thrown_away_as_well() -> None:
     await_true(lambda: within.reads != [] and not any(t.name == "read-eu" for t in threading.enumerate()))
     within.error = None
 
-    assert {} == watcher.watch([hanging], {}, frozenset(), NOON).unreachable
+    def is_told_anew() -> bool:
+        told = watcher.watch([hanging], {}, frozenset(), NOON).unreachable
+        assert "503" not in str(told)  # however often a busy machine makes it answer late
+        return not told
+
+    await_true(is_told_anew)
 
 
 def test_a_source_that_fails_costs_no_other() -> None:
