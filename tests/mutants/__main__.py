@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.mutants.patches import MUTANTS, Mutant, Patch
+from tests.mutants.mutant import Mutant, Patch
+from tests.mutants.patches import MUTANTS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SEEDS = "tests/simulation/test_seeds.py"

@@ -1,31 +1,6 @@
 """How each promise is broken: what stands in the code, what would be wrong in its place, and who notices."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """One place of one file."""
-
-    file: str
-    """Below ``controller/``."""
-    old: str
-    """Stands there exactly once."""
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A promise, and how it is broken."""
-
-    promise: str
-    what: str
-    patches: tuple[Patch, ...]
-    test: str
-    """Of the core, a property, a contract or the runtime: fails on it."""
-    seed: int
-    """Of those that the simulation's tests play: breaks a promise on it."""
-
+from tests.mutants.mutant import Mutant, Patch
 
 MUTANTS = (
     Mutant(
@@ -75,6 +50,47 @@ MUTANTS = (
         (Patch("core/health.py", "if before is not None and reading.by_brokers:", "if before is not None and now:"),),
         "tests/core/test_health.py::test_a_soak_waits_while_the_lag_of_its_consumers_cannot_be_read",
         35,
+    ),
+    Mutant(
+        "healthy-first",
+        "a way back that was refused counts as a failure",
+        (Patch("core/questions.py", "failed=record.has_failed)", "failed=record.state is ClusterState.FAILED)"),),
+        "tests/core/test_failed_earlier.py::test_a_way_back_that_was_refused_makes_no_failure",
+        234,
+    ),
+    Mutant(
+        "record-first",
+        "what was given up and is taken late has the deadline of the old start",
+        (Patch("history/recall.py", '{**taken, "started_at": at} if', "taken if"),),
+        "tests/core/test_changed_by_hand.py::test_a_write_that_was_taken_late_still_has_a_deadline",
+        28,
+    ),
+    Mutant(
+        "halt-sticks",
+        "a newer target makes what failed forgotten",
+        (Patch("core/stops.py", "        _take_apart(draft, stop.scope)\n", "        del by\n"),),
+        "tests/core/test_failed_earlier.py::test_a_newer_target_makes_nobody_forget_what_failed",
+        7,
+    ),
+    Mutant(
+        "halt-sticks",
+        "what others take down is not noticed while another rollout runs",
+        (
+            Patch(
+                "core/rollouts.py",
+                "    if not finalizing:\n        _note",
+                "    if not (finalizing or running):\n        _note",
+            ),
+        ),
+        "tests/core/test_changed_by_hand.py::test_what_others_took_down_waits_for_a_person_whoever_goes_meanwhile",
+        74,
+    ),
+    Mutant(
+        "unknown-holds",
+        "who is past its deadline and not seen does not hold its wave",
+        (Patch("core/admission.py", "definition),)), *late)", "definition),)))"),),
+        "tests/core/test_progress.py::test_who_is_past_its_deadline_and_not_seen_holds_its_wave",
+        43,
     ),
     Mutant(
         "halt-sticks",

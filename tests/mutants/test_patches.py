@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.patches import MUTANTS, Mutant, Patch
+from tests.mutants.mutant import Mutant, Patch
+from tests.mutants.patches import MUTANTS
 from tests.simulation.test_seeds import PLAYED
 
 ROOT = Path(__file__).resolve().parent.parent.parent

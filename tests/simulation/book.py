@@ -115,6 +115,8 @@ class Book:
         """By group: whom it claims in this scene, as far as somebody asked."""
         self.taken: dict[str, tuple[KafkaVersion, str]] = {}
         """By cluster: the release for which it was started last and which its operator took, and for which group."""
+        self.arrived: dict[str, KafkaVersion] = {}
+        """By cluster: the release that it converged on and did not fail on, until a person looked at its way down."""
         self.whole_since: dict[str, tuple[KafkaVersion, datetime]] = {}
         """By group: the release on which all of it was first seen well, and when."""
         self.shortest: dict[RolloutKind, timedelta] = {}
@@ -260,6 +262,7 @@ class Book:
     def _forget(self, cluster: str) -> None:
         """Forget a cluster whose name another one has now."""
         self.taken.pop(cluster, None)
+        self.arrived.pop(cluster, None)
         for rollout in self.rollouts.values():
             rollout.clusters.pop(cluster, None)
 
@@ -280,6 +283,8 @@ class Book:
         if note is None:
             return
         note.is_open = False
+        if note.stop.kind is StopKind.CHANGED_BY_OTHERS and note.stop.cluster is not None:
+            self.arrived.pop(note.stop.cluster, None)
         if note.stop.kind is StopKind.HALT:
             for rollout in self.rollouts.values():
                 if rollout.group == entry.scope:
@@ -305,17 +310,27 @@ class Book:
                 self._take_start(note, rollout, entry, at)
                 note.lag = self.lag.get(name, {}) if entry.target == rollout.target else note.lag
             case e.StartAccepted():
-                aim = note.aim or rollout.target
-                if isinstance(aim, KafkaVersion):
-                    self.taken[name] = aim, rollout.group
+                self._take_accepted(name, note, rollout, at if before == "pending" else None)
             case e.StartWithdrawn() if before == "downgrading":
                 note.state, note.slot = "failed", True
             case e.ClusterConverged() if note.started_at is not None:
+                if isinstance(rollout.target, KafkaVersion):
+                    self.arrived[name] = rollout.target
                 took = at - note.started_at
                 self.shortest[rollout.kind] = min(took, self.shortest.get(rollout.kind, took))
             case e.ClusterFailed():
                 rollout.failed.add(name)
                 note.ill = True
+                self.arrived.pop(name, None)
+
+    def _take_accepted(self, name: str, note: ClusterNote, rollout: RolloutNote, late: datetime | None) -> None:
+        """Note that the live fleet took a start; one that was given up, and that has its time from ``late`` on."""
+        note.started_at = late or note.started_at
+        aim = note.aim or rollout.target
+        if isinstance(aim, KafkaVersion):
+            self.taken[name] = aim, rollout.group
+            if name in self.arrived and aim < self.arrived[name]:
+                del self.arrived[name]
 
     def _take_start(self, note: ClusterNote, rollout: RolloutNote, entry: e.ClusterStarted, at: datetime) -> None:
         note.started_at, note.aim = at, entry.target

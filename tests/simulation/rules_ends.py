@@ -28,6 +28,9 @@ def halt_sticks(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
             yield f"started while {number} is open"
         elif way != "back" and stop.suspect in (rollout.target, group.target) and number not in group.accept_risks:
             yield f"started although {number} makes {stop.suspect} suspect"
+    reading, arrived = scene.reading(entry.cluster), book.arrived.get(entry.cluster)
+    if way in ("on", "between") and reading is not None and arrived is not None and reading.release < arrived:
+        yield f"started although others took it down from {arrived}, and nobody has looked at that"
     if way == "back":
         yield from _own_downgrade(rollout, group, entry, ours)
     forgiven = (StopKind.QUARANTINE,) if way == "down" else ()
@@ -54,15 +57,15 @@ def failures_stop(book: Book, scene: Scene) -> Iterator[str]:
         return
     for rollout in book.rollouts.values():
         group = scene.group(rollout.group)
+        fresh = [name for name, note in rollout.clusters.items() if note.state == "failed" and note.ill]
+        halted = any(stop.suspect for stop in book.open_stops(rollout.group, StopKind.HALT))
+        if fresh and group is not None and not halted:
+            yield f"{rollout.group}: {fresh} failed, are not quarantined, and the group is not halted"
         if rollout.outcome is not None or group is None:
             continue
         size = group.strategy.failure_budget
         budget = size.count if size.percent is None else rollout.live * size.percent // 100
         first = any(note.wave == 1 and name in rollout.failed for name, note in rollout.clusters.items())
-        fresh = [name for name, note in rollout.clusters.items() if note.state == "failed"]
-        halted = any(stop.suspect for stop in book.open_stops(rollout.group, StopKind.HALT))
-        if fresh and not halted:
-            yield f"{rollout.group}: {fresh} failed, are not quarantined, and the group is not halted"
         assert budget is not None, size
         if (first or len(rollout.failed) > budget) and not halted:
             yield f"{rollout.group} goes on after {sorted(rollout.failed)} failed"

@@ -59,6 +59,7 @@ def unknown_holds(book: Book, scene: Scene, entry: e.Entry) -> Iterator[str]:
             yield "judged while it was not seen in full"
     if isinstance(entry, e.ClusterStarted) and way_of(book, entry) not in ("back", "down"):
         yield from _breaker(book, scene)
+        yield from _overdue(book, scene, entry)
     if isinstance(entry, e.StartWithdrawn) and not _is_outcome(scene, entry) and scene.reading(entry.cluster) is None:
         yield "withdrawn while it was not seen"
     if isinstance(entry, e.ClusterLeft):
@@ -94,6 +95,18 @@ def _breaker(book: Book, scene: Scene) -> Iterator[str]:
             out.append(name)
     if len(out) > 1 and len(out) * 100 > claimed * scene.declaration.limits.unavailable_percent + _missing(book, scene):
         yield f"started while {sorted(out)} of {claimed} are unavailable"
+
+
+def _overdue(book: Book, scene: Scene, entry: e.ClusterStarted) -> Iterator[str]:
+    """A cluster of the wave that is past its deadline and not seen may have failed: nobody else of the wave starts."""
+    rollout = book.rollouts[entry.rollout]
+    deadline = declared(scene, rollout).strategy.deadline
+    for name, note in rollout.members(rollout.clusters[entry.cluster].wave or 0).items():
+        reading = scene.reading(name)
+        if note.state != "started" or note.started_at is None or (reading is not None and reading.full):
+            continue
+        if scene.now >= note.started_at + deadline:
+            yield f"started while {name} of its wave is past its deadline and not seen"
 
 
 def _missing(book: Book, scene: Scene) -> int:

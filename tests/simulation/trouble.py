@@ -7,7 +7,7 @@ from a hash of the seed, the cycle and the cluster instead.
 from collections.abc import Callable
 from random import Random
 
-from controller.history.records import StopKind
+from controller.history.records import StopKind, Way
 from controller.model.plan import Start
 from controller.model.requests import FLEET, Command
 from controller.versions import KafkaVersion
@@ -35,6 +35,7 @@ class Trouble:
         self.seed = seed
         self._apart = Random(f"{seed} while a level is raised")
         """Drawn from only where that is so, so that all other plays stay as they were."""
+        self._seeming = Random(f"{seed} of what seems to have failed")
         self.brokers = BrokerTrouble(play, written, seed)
         self.write_trouble = random.choice((0.0, 0.1, 0.4))
         play.fleet.write_fault = self._write_fault
@@ -83,6 +84,7 @@ class Trouble:
             actions = [action for _, action in self._weighted]
             self.random.choices(actions, weights)[0]()
         self._sicken_while_finalizing()
+        self._sicken_what_only_seems_to_have_failed()
         self.brokers.strike()
 
     def _sicken_while_finalizing(self) -> None:
@@ -94,6 +96,18 @@ class Trouble:
             if self._apart.random() < 0.5:
                 cluster = self.play.fleet.clusters[name]
                 cluster.sick, cluster.operator = True, Operator.IDLE
+
+    def _sicken_what_only_seems_to_have_failed(self) -> None:
+        """Let clusters fall ill that are to go down and did not fail, or not in what was done to them last."""
+        book, clusters = self.play.book, self.play.fleet.clusters
+        for rollout in [each for each in book.rollouts.values() if each.outcome is None]:
+            for name, note in rollout.clusters.items():
+                called_off = note.state == "failed" and not note.ill
+                earlier = (each.clusters[name] for each in book.rollouts.values() if name in each.clusters)
+                once = rollout.way is Way.DOWN and note.state == "pending" and any(each.ill for each in earlier)
+                made_good = once and not book.was_ill(rollout.group, name)
+                if (called_off or made_good) and name in clusters and self._seeming.random() < 0.7:
+                    clusters[name].sick = True
 
     def _some(self) -> Cluster:
         """Return some cluster, mostly one that a running rollout has moved."""
